@@ -1,0 +1,104 @@
+# The one door for developers. `make` alone prints what there is.
+#
+# Needs: make, and Python 3.11 or newer with its venv module. Everything else comes from requirements/,
+# by version and hash, into .venv. Another interpreter: make setup PYTHON=python3.12
+
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+  python=python3; done; echo $$python)
+# How many processes share the quick tests. `make quick WORKERS=0` runs them in one, for a debugger.
+WORKERS ?= 2
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CODE  := src tests $(wildcard benchmarks examples)
+LOCKS := $(wildcard requirements/*.txt)
+MAP   := tests/shape/architecture_map.py
+QUICK := not kill and not services and not spark
+
+# Copies, not links: .venv and uv's cache may lie on different disks.
+export UV_LINK_MODE ?= copy
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The parts of `test` follow one another, also under `make -j`.
+.NOTPARALLEL:
+
+.PHONY: help setup test quick kill check format map lock demo bench clean
+
+help: ## this list
+	@echo 'Croupier. First `make setup`, then `make demo` to see it run or `make test` to check it.'
+	@echo
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1 \2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+# --- set-up ---------------------------------------------------------------------------------------
+
+setup: $(STAMP) ## .venv with all tools and croupier itself (a second call costs nothing)
+
+# The venv's own pip brings the pinned uv; uv brings the rest, or pip does where only pip knows a mirror.
+$(STAMP): $(LOCKS) pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'Croupier needs Python 3.11 or newer; "$(PYTHON)" is missing or older.' >&2; \
+	  echo 'On Debian or Ubuntu: apt-get install python3 python3-venv. Elsewhere: make setup PYTHON=/path/to/python3' >&2; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo '"$(PYTHON)" lacks the venv module. On Debian or Ubuntu: apt-get install python3-venv' >&2; \
+	  echo '(for a Python named with its version: apt-get install python3.11-venv, and so on).' >&2; \
+	  exit 1; }
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { rm -rf $(VENV); "$(PYTHON)" -m venv $(VENV); }
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+	@echo "Ready: $(BIN)/croupier"
+
+# --- tests ----------------------------------------------------------------------------------------
+
+test: check quick kill ## everything: check, quick tests, then the tests that kill processes
+
+quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
+	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
+
+kill: $(STAMP) ## tests that kill real processes (a minute or more)
+	$(BIN)/pytest -m kill
+
+check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks
+	$(BIN)/ruff format --check --quiet $(CODE)
+	$(BIN)/ruff check --quiet $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python $(MAP) --check
+	@! grep -rnE 'https?://' requirements/ || { echo 'requirements/ must hold no address' >&2; exit 1; }
+
+# --- upkeep ---------------------------------------------------------------------------------------
+
+format: $(STAMP) ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix-only --quiet $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+map: $(STAMP) ## write the map of src/ into ARCHITECTURE.md
+	$(BIN)/python $(MAP) --write
+
+# Versions and hashes without an address; see requirements/README.md. UPGRADE=--upgrade takes the newest.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+          --no-emit-index-url --no-header $(UPGRADE)
+lock: $(STAMP) ## resolve requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newest versions)
+	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt --no-annotate -o requirements/base.txt
+	echo uv | $(COMPILE) - -c requirements/dev.txt --no-annotate -o requirements/bootstrap.txt
+	@! grep -rnE 'https?://' requirements/ || { echo 'requirements/ must hold no address' >&2; exit 1; }
+
+demo: $(STAMP) ## the whole ring on this machine, with simulated visitors
+	@$(BIN)/croupier demo
+
+bench: $(STAMP) ## the benchmarks, as ratios within one run
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Who provides what the ports ask for: one file or folder a technology."""

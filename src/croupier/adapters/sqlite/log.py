@@ -1,0 +1,74 @@
+"""The event log in SQLite: one row a batch, stamped in the transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from croupier.adapters.sqlite.writer import Writer
+from croupier.core import codec
+from croupier.ports import TOPICS, Entry, Positions
+
+_TABLES = {topic: f"log_{topic}" for topic in TOPICS}
+
+
+class SqliteLog:
+    """EventLog over a data file; KeyError for a topic that is not one of TOPICS."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def append(self, topic: str, records: Sequence[bytes]) -> "Future[int]":
+        """Append as one row; done, with its stamp, when the row is on disk."""
+        table, payload = _TABLES[topic], codec.join(records)
+
+        def insert(connection: sqlite3.Connection, stamp: int) -> int:
+            insert_payload(connection, table, stamp, payload)
+            return stamp
+
+        return self._writer.submit(insert)
+
+    def read(self, topic: str, positions: Positions, limit: int) -> list[Entry]:
+        """At most `limit` rows from the position on."""
+        rows = self._writer.reader().execute(
+            f"SELECT 0, offset, stamp, payload FROM {_TABLES[topic]} "  # noqa: S608
+            "WHERE offset >= ? ORDER BY offset LIMIT ?",
+            (positions.get(0, 0), limit),
+        )
+        return [Entry(*row) for row in rows]
+
+    def ends(self, topic: str) -> Positions:
+        """One behind the last row that was ever appended, trimmed or not."""
+        row = (
+            self._writer.reader()
+            .execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (_TABLES[topic],))
+            .fetchone()
+        )
+        return {0: row[0] + 1 if row else 0}
+
+    def since(self, topic: str, stamp: int) -> Positions:
+        """The first row stamped at or after `stamp`, or the end."""
+        row = (
+            self._writer.reader()
+            .execute(
+                f"SELECT min(offset) FROM {_TABLES[topic]} WHERE stamp >= ?",  # noqa: S608
+                (stamp,),
+            )
+            .fetchone()
+        )
+        return self.ends(topic) if row[0] is None else {0: row[0]}
+
+    def trim(self, topic: str, stamp: int) -> int:
+        """Delete rows stamped before `stamp`; how many."""
+        table = _TABLES[topic]
+
+        def delete(connection: sqlite3.Connection, _: int) -> int:
+            sql = f"DELETE FROM {table} WHERE stamp < ?"  # noqa: S608
+            return connection.execute(sql, (stamp,)).rowcount
+
+        return self._writer.submit(delete).result()
+
+
+def insert_payload(connection: sqlite3.Connection, table: str, stamp: int, payload: bytes) -> None:
+    """One row of a log table, within somebody's transaction."""
+    sql = f"INSERT INTO {table} (stamp, payload) VALUES (?, ?)"  # noqa: S608
+    connection.execute(sql, (stamp, payload))

@@ -1,0 +1,62 @@
+"""Published snapshots in SQLite, every version kept as history."""
+
+import sqlite3
+
+import msgspec
+
+from croupier.adapters.sqlite.writer import Writer
+from croupier.core.snapshot import Snapshot
+
+_DECODER = msgspec.msgpack.Decoder(Snapshot)
+
+
+class SqliteSnapshots:
+    """SnapshotCache over a data file."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def put(self, snapshot: Snapshot) -> bool:
+        """Publish; False, and no effect, when this or a later version is there."""
+        row = (
+            snapshot.experiment,
+            snapshot.version,
+            snapshot.at,
+            msgspec.msgpack.encode(snapshot),
+        )
+
+        def insert(connection: sqlite3.Connection, _: int) -> bool:
+            newest = connection.execute(
+                "SELECT max(version) FROM snapshots WHERE experiment = ?", row[:1]
+            ).fetchone()[0]
+            if newest is not None and newest >= snapshot.version:
+                return False
+            connection.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", row)
+            return True
+
+        return self._writer.submit(insert).result()
+
+    def latest(self, experiment: str) -> Snapshot | None:
+        """The newest snapshot of an experiment."""
+        return next(iter(self.history(experiment, 1)), None)
+
+    def history(self, experiment: str, limit: int) -> list[Snapshot]:
+        """The newest `limit` snapshots, oldest first."""
+        rows = self._writer.reader().execute(
+            "SELECT payload FROM snapshots WHERE experiment = ? ORDER BY version DESC LIMIT ?",
+            (experiment, limit),
+        )
+        return [_DECODER.decode(payload) for (payload,) in rows][::-1]
+
+    def trim(self, at: int) -> int:
+        """Drop snapshots published before `at`, but never the newest of an experiment."""
+
+        def delete(connection: sqlite3.Connection, _: int) -> int:
+            return connection.execute(
+                "DELETE FROM snapshots WHERE at < ? AND version < "
+                "(SELECT max(version) FROM snapshots AS newer "
+                "WHERE newer.experiment = snapshots.experiment)",
+                (at,),
+            ).rowcount
+
+        return self._writer.submit(delete).result()

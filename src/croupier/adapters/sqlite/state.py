@@ -1,0 +1,123 @@
+"""Arm states, counts and positions in SQLite; open stories in a file beside it."""
+
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterable
+
+from croupier.adapters.sqlite.log import insert_payload
+from croupier.adapters.sqlite.writer import Writer
+from croupier.core import codec
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.ports import Commit, Standing
+
+_FRAME = struct.Struct(">II")
+_KEY = (
+    "experiment = ? AND arm = ? AND slot = ? AND reward_version = ? AND stratum = ? AND period = ?"
+)
+_COUNT = (
+    "INSERT INTO counts (experiment, name, value) VALUES (?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET value = value + excluded.value"
+)
+
+
+class SqliteState:
+    """StateStore over a data file."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+        self._open = writer.path.with_name(writer.path.name + ".open")
+
+    def load(self, experiment: str | None = None) -> Standing:
+        """Where learning stands, read in one transaction."""
+        connection = self._writer.reader()
+        where, chosen = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
+        connection.execute("BEGIN")
+        try:
+            watermark = connection.execute(
+                "SELECT value FROM progress WHERE name = 'watermark'"
+            ).fetchone()
+            sums = connection.execute(f"SELECT * FROM sums{where}", chosen)  # noqa: S608
+            standing = Standing(
+                positions=dict(connection.execute("SELECT * FROM positions").fetchall()),
+                watermark=watermark[0] if watermark else 0,
+                sums={StateKey(*row[:-1]): Sums.decode(row[-1]) for row in sums},
+                counts={
+                    (name, what): value
+                    for name, what, value in connection.execute(
+                        f"SELECT * FROM counts{where}",  # noqa: S608
+                        chosen,
+                    )
+                },
+                open=dict(
+                    connection.execute(f"SELECT * FROM open{where}", chosen).fetchall()  # noqa: S608
+                ),
+            )
+        finally:
+            connection.execute("COMMIT")
+        return standing
+
+    def commit(self, commit: Commit) -> None:
+        """Add one step of the ring in one transaction; UnavailableError changes nothing."""
+
+        def apply(connection: sqlite3.Connection, stamp: int) -> None:
+            for topic, records in commit.output.items():
+                insert_payload(connection, f"log_{topic}", stamp, codec.join(records))
+            _add_sums(connection, commit)
+            _set_late_aside(connection, commit)
+            connection.executemany(
+                _COUNT, [(*place, value) for place, value in commit.counts.items()]
+            )
+            connection.executemany("INSERT OR REPLACE INTO open VALUES (?, ?)", commit.open.items())
+            connection.executemany(
+                "INSERT OR REPLACE INTO positions VALUES (?, ?)", commit.positions.items()
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO progress VALUES ('watermark', ?)", (commit.watermark,)
+            )
+
+        self._writer.submit(apply).result()
+
+    def save_open(self, chunks: Iterable[bytes]) -> None:
+        """Write a file beside the data file: checksummed frames, then moved into place."""
+        draft = self._open.with_name(self._open.name + ".draft")
+        with draft.open("wb") as file:
+            for chunk in chunks:
+                file.write(_FRAME.pack(len(chunk), zlib.crc32(chunk)) + chunk)
+            file.write(_FRAME.pack(0, 0))
+        draft.replace(self._open)
+
+    def load_open(self) -> list[bytes]:
+        """The frames of that file; empty when it is missing, cut short or damaged."""
+        chunks: list[bytes] = []
+        try:
+            with self._open.open("rb") as file:
+                while True:
+                    length, checksum = _FRAME.unpack(file.read(_FRAME.size))
+                    if length == 0:
+                        return chunks
+                    chunk = file.read(length)
+                    if zlib.crc32(chunk) != checksum or len(chunk) != length:
+                        return []
+                    chunks.append(chunk)
+        except (OSError, struct.error):
+            return []
+
+
+def _add_sums(connection: sqlite3.Connection, commit: Commit) -> None:
+    for key, added in commit.sums.items():
+        row = connection.execute(f"SELECT sums FROM sums WHERE {_KEY}", key).fetchone()  # noqa: S608
+        total = Sums.decode(row[0]) + added if row else added
+        if any(total):
+            connection.execute(
+                "INSERT OR REPLACE INTO sums VALUES (?, ?, ?, ?, ?, ?, ?)", (*key, total.encode())
+            )
+        else:
+            connection.execute(f"DELETE FROM sums WHERE {_KEY}", key)  # noqa: S608
+
+
+def _set_late_aside(connection: sqlite3.Connection, commit: Commit) -> None:
+    for late in commit.late:
+        new = connection.execute("INSERT OR IGNORE INTO late VALUES (?, ?, ?, ?)", late).rowcount
+        if new:
+            connection.execute(_COUNT, (late.experiment, "late", 1))

@@ -1,0 +1,1 @@
+"""What runs: one file or folder a process; apps meet only on the log."""

@@ -1,0 +1,96 @@
+"""learn: observations → sums → snapshots; it alone must not count twice."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.arms.table import ArmTable
+from croupier.core.declarations import Declarations
+from croupier.core.learn import Learned, absorb, publish
+from croupier.core.records import Observation
+from croupier.core.snapshot import Snapshot
+from croupier.ports import SnapshotCache
+
+_LOG = logging.getLogger(__name__)
+
+
+class Learn:
+    """Holds the sums that are committed, and publishes what the policies make of them."""
+
+    def __init__(self, declarations: Declarations, cache: SnapshotCache) -> None:
+        self._declarations, self._cache = declarations, cache
+        self._tables: dict[tuple[str, int], ArmTable] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._published: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self.clamped: dict[str, int] = {}
+
+    def absorb(self, observations: Iterable[Observation]) -> Learned:
+        """What observations add; nothing changes until `take` is told that it is committed."""
+        return absorb(observations, self._declarations)
+
+    def take(self, sums: Mapping[StateKey, Sums]) -> None:
+        """Sums that have been committed; only the `policy` stratum trains."""
+        for key, added in sums.items():
+            if key.stratum == "policy":
+                table = self._tables.setdefault((key.experiment, key.reward_version), ArmTable())
+                table.add(key.period, key.arm, added)
+                self._changed.add(key.experiment)
+
+    def refresh(self, experiments: Iterable[str], now: int, watermark: int) -> list[Snapshot]:
+        """Publish for each experiment whose refresh is due; the snapshots that are new."""
+        fresh = []
+        for name in experiments:
+            due = self._published.get(name, 0) + self._declarations.latest(name).spec.refresh
+            if now >= due:
+                snapshot = self._publish(name, now, watermark)
+                if snapshot is not None:
+                    fresh.append(snapshot)
+        return fresh
+
+    def _publish(self, name: str, now: int, watermark: int) -> Snapshot | None:
+        last = self._snapshots.get(name) or self._cache.latest(name)
+        policy = self._declarations.latest(name).spec.policy
+        ageing = policy.half_life is not None or policy.sliding_window is not None
+        if name in self._published and name not in self._changed and not ageing:
+            return None
+        made = self._make(name, last.version + 1 if last else 1, now, watermark)
+        self._published[name] = now
+        self._changed.discard(name)
+        if last is not None and _same(last, made):
+            self._snapshots[name] = last
+            return None
+        self._cache.put(made)
+        self._snapshots[name] = made
+        self._warn_of_clamped_floor(made)
+        return made
+
+    def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:
+        declaration = self._declarations.latest(name)
+        table = self._tables.get((name, declaration.reward_version), ArmTable())
+        arms = self._declarations.arms(name)
+        return publish(declaration, arms, table, version, now, watermark)
+
+    def _warn_of_clamped_floor(self, snapshot: Snapshot) -> None:
+        arms = len(snapshot.arms)
+        asked, used = snapshot.policy.asked_floor(arms), snapshot.policy.usable_floor(arms)
+        if used < asked:
+            self.clamped[snapshot.experiment] = self.clamped.get(snapshot.experiment, 0) + 1
+            _LOG.warning(
+                "%s: floor %g for %d arms is too much, %g is used",
+                snapshot.experiment,
+                asked,
+                arms,
+                used,
+            )
+
+
+def _same(last: Snapshot, made: Snapshot) -> bool:
+    return (last.arms, last.names, last.weights, last.posterior, last.policy, last.declaration) == (
+        made.arms,
+        made.names,
+        made.weights,
+        made.posterior,
+        made.policy,
+        made.declaration,
+    )

@@ -1,0 +1,26 @@
+"""observe: funnels → observations, a trial of each arm that a session saw."""
+
+from collections.abc import Iterable
+
+from croupier.core.declarations import Declarations
+from croupier.core.fold import Stage
+from croupier.core.records import Funnel, Observation
+from croupier.core.session import SessionFold, SessionKey
+
+
+class Observe:
+    """Reads funnels; holds the sessions that are still open. Follows the time of `join`."""
+
+    def __init__(self, declarations: Declarations) -> None:
+        self.stage: Stage[Funnel, SessionKey, dict[bytes, Funnel], Observation] = Stage(
+            SessionFold(declarations)
+        )
+
+    def feed(self, funnels: Iterable[Funnel]) -> None:
+        """Apply funnels; none is late, because a session closes after all of its funnels."""
+        for funnel in funnels:
+            self.stage.apply(funnel, 0)
+
+    def close(self, watermark: int) -> list[Observation]:
+        """The observations of all sessions whose time is up."""
+        return self.stage.advance(watermark)

@@ -1,0 +1,183 @@
+"""The two hot doors, decide and events, as bare ASGI before the ordinary app."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from croupier.apps.serve.ingest import Ingest, NotABatchError, Rejected
+from croupier.apps.serve.service import DecideRequest, Service
+from croupier.core import codec
+from croupier.core.decide import NoArmLeftError
+from croupier.core.records import IMPRESSION, Decision, Event
+from croupier.ports import EVENTS, UnavailableError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_PREFIX, _SUFFIX = "/v1/experiments/", "/decide"
+_LONGEST_UNIT = 512
+_MOST_PENDING = 4_096
+_EXPOSE_SECONDS = 2.0
+_DECIDE = msgspec.json.Decoder(DecideRequest)
+_ENCODE = msgspec.json.Encoder()
+_JSON = (b"content-type", b"application/json")
+
+
+class Shown(msgspec.Struct):
+    """One slot of an answered slate."""
+
+    arm: str
+    slot: int
+    propensity: float
+
+
+class Decided(msgspec.Struct, omit_defaults=True):
+    """The answer to decide; `exposed` only where the request asked for it."""
+
+    experiment: str
+    tracking_id: str
+    token: str
+    version: int
+    reason: str
+    degraded: bool
+    slate: list[Shown]
+    exposed: bool | None = None
+
+
+class Accepted(msgspec.Struct):
+    """The answer to events: what is durable, and what was refused."""
+
+    accepted: int
+    rejected: list[Rejected]
+
+
+class HttpError(Exception):
+    """An answer other than success."""
+
+    def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.retry_after = status, retry_after
+
+
+class HotDoors:
+    """ASGI in front of the ordinary app."""
+
+    def __init__(self, service: Service, behind: App) -> None:
+        self._service, self._behind = service, behind
+        self._ingest = Ingest(service)
+        self._pending = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the hot routes, pass on the rest."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._behind(scope, receive, send)
+            return
+        path: str = scope["path"]
+        try:
+            if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
+                name = path[len(_PREFIX) : -len(_SUFFIX)]
+                status, answer = 200, await self._decide(name, scope, receive)
+            elif path == "/v1/events":
+                status, answer = 202, await self._events(scope, receive)
+            else:
+                await self._behind(scope, receive, send)
+                return
+        except HttpError as error:
+            self._service.counters["http_error", str(error.status)] += 1
+            await _send(
+                send, error.status, _ENCODE.encode({"error": str(error)}), error.retry_after
+            )
+        else:
+            await _send(send, status, answer)
+
+    async def _decide(self, name: str, scope: Scope, receive: Receive) -> bytes:
+        service = self._service
+        body = await _body(scope, receive, service.limits.body)
+        if name not in service.experiments:
+            raise HttpError(404, f"no experiment {name[:100]!r} is declared")
+        try:
+            request = _DECIDE.decode(body)
+        except msgspec.ValidationError as error:
+            raise HttpError(422, str(error).replace(" - at `$.", " at `")) from None
+        except msgspec.DecodeError as error:
+            raise HttpError(400, f"the body is not JSON: {error}") from None
+        if not 0 < len(request.unit) <= _LONGEST_UNIT:
+            raise HttpError(422, f"unit must be 1 to {_LONGEST_UNIT} characters")
+        try:
+            decision, arm, propensity = service.decide(name, request)
+        except NoArmLeftError as error:
+            raise HttpError(422, str(error)) from None
+        service.counters["decision", name, decision.reason] += 1
+        answer = Decided(
+            experiment=name,
+            tracking_id=decision.tracking_id.hex(),
+            token=service.signer.sign(decision),
+            version=decision.snapshot,
+            reason=decision.reason,
+            degraded=decision.degraded,
+            slate=[Shown(arm, 0, propensity)],
+            exposed=await self._expose(decision) if request.exposed else None,
+        )
+        return bytes(_ENCODE.encode(answer))
+
+    async def _expose(self, decision: Decision) -> bool:
+        """Append the impression before the answer; False when the log is away."""
+        event = Event(decision=decision, kind=IMPRESSION, at=decision.at)
+        try:
+            async with asyncio.timeout(_EXPOSE_SECONDS):
+                await self._append([codec.encode(event)])
+        except (UnavailableError, TimeoutError, HttpError):
+            return False
+        return True
+
+    async def _events(self, scope: Scope, receive: Receive) -> bytes:
+        body = await _body(scope, receive, self._service.limits.body)
+        try:
+            batch = self._ingest.read(body)
+        except NotABatchError as error:
+            self._service.counters["rejected", "batch"] += 1
+            raise HttpError(400, str(error)) from None
+        if batch.records:
+            try:
+                await self._append(batch.records)
+            except UnavailableError as error:
+                raise HttpError(503, f"the log is not available: {error}", 1) from None
+        self._service.counters["accepted",] += len(batch.records)
+        return bytes(_ENCODE.encode(Accepted(len(batch.records), batch.rejected)))
+
+    async def _append(self, records: list[bytes]) -> None:
+        if self._pending >= _MOST_PENDING:
+            raise HttpError(503, "too many events are waiting for the disk", 1)
+        self._pending += 1
+        try:
+            await asyncio.wrap_future(self._service.log.append(EVENTS, records))
+        finally:
+            self._pending -= 1
+
+
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+            raise HttpError(413, f"the body may have at most {limit} bytes")
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, "the connection was closed before the body was complete")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise HttpError(413, f"the body may have at most {limit} bytes")
+        if not message.get("more_body", False):
+            return body
+
+
+async def _send(send: Send, status: int, body: bytes, retry_after: int | None = None) -> None:
+    headers = [_JSON, (b"content-length", str(len(body)).encode())]
+    if retry_after is not None:
+        headers.append((b"retry-after", str(retry_after).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

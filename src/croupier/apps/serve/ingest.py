@@ -1,0 +1,177 @@
+"""What callers report → records; each bad one refused with its reason."""
+
+import math
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from croupier.apps.serve.service import Service
+from croupier.core import codec
+from croupier.core.duration import format_duration
+from croupier.core.experiment import usable_name
+from croupier.core.records import IMPRESSION, Decision, Event
+from croupier.core.reward import MICRO
+from croupier.core.token import TokenError
+
+_MOST_VALUE = 1e9
+_MOST_KINDS = 1_000
+
+
+class Report(msgspec.Struct, forbid_unknown_fields=True):
+    """One event as a caller sends it."""
+
+    kind: Annotated[str, msgspec.Meta(max_length=64)]
+    token: str
+    arm: str | None = None
+    at: int | float | None = None
+    value: int | float | None = None
+    id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+
+
+class Rejected(msgspec.Struct):
+    """Which event of a batch was refused, and why."""
+
+    index: int
+    reason: str
+
+
+class RefusedError(Exception):
+    """Why one event is refused: a short code for the metrics, a sentence for the sender."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Batch(NamedTuple):
+    """What a request amounts to: records ready for the log, and what was refused."""
+
+    records: list[bytes]
+    rejected: list[Rejected]
+
+
+class NotABatchError(ValueError):
+    """The body is not a JSON array of acceptable length."""
+
+
+_REPORTS = msgspec.json.Decoder(list[Report])
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_REPORT = msgspec.json.Decoder(Report)
+
+
+class Ingest:
+    """Turns request bodies into records; knows tokens, arms, clocks and bounds."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._kinds = {IMPRESSION}
+
+    def read(self, body: bytes) -> Batch:
+        """The records and refusals of one request; NotABatchError when it is no batch at all."""
+        received = self._service.clock.now()
+        records: list[bytes] = []
+        rejected: list[Rejected] = []
+        for index, report in enumerate(self._reports(body)):
+            try:
+                if isinstance(report, RefusedError):
+                    raise report
+                records.append(codec.encode(self.check(report, received)))
+            except RefusedError as refusal:
+                rejected.append(Rejected(index, str(refusal)))
+                self._service.counters["rejected", refusal.code] += 1
+        return Batch(records, rejected)
+
+    def check(self, report: Report, received: int) -> Event:
+        """One event for the log; RefusedError says why it is refused."""
+        kind = report.kind
+        if kind not in self._kinds:
+            self._admit_kind(kind)
+        try:
+            decision = self._service.signer.verify(report.token)
+        except TokenError as error:
+            raise RefusedError("token", str(error)) from None
+        return Event(
+            decision=decision,
+            kind=kind,
+            at=self._event_time(decision, report.at, received),
+            slot=self._slot(decision, report),
+            value=self._value(decision, report),
+            id=report.id or "" if kind != IMPRESSION else "",
+        )
+
+    def _reports(self, body: bytes) -> list[Any]:
+        try:
+            reports: list[Any] = _REPORTS.decode(body)
+        except msgspec.ValidationError:
+            reports = self._one_by_one(body)
+        except msgspec.DecodeError as error:
+            raise NotABatchError(f"the body is not JSON: {error}") from error
+        if len(reports) > self._service.limits.events:
+            raise NotABatchError(f"at most {self._service.limits.events} events in a request")
+        return reports
+
+    def _one_by_one(self, body: bytes) -> list[Any]:
+        try:
+            raws = _RAWS.decode(body)
+        except msgspec.ValidationError:
+            raise NotABatchError("expected a JSON array of events") from None
+        reports: list[Any] = []
+        for raw in raws:
+            try:
+                reports.append(_REPORT.decode(raw))
+            except msgspec.DecodeError as error:
+                reports.append(RefusedError("malformed", str(error).replace(" - at `$.", " at `")))
+        return reports
+
+    def _admit_kind(self, kind: str) -> None:
+        if not usable_name(kind):
+            raise RefusedError("kind", "kind must be 1 to 64 letters, digits, '.', '_' or '-'")
+        if len(self._kinds) < _MOST_KINDS:
+            self._kinds.add(kind)
+
+    def _event_time(self, decision: Decision, at: float | None, received: int) -> int:
+        decided, limits = decision.at, self._service.limits
+        if decided > received + limits.skew:
+            raise RefusedError("clock", "token is from the future: the servers' clocks disagree")
+        if limits.oldest is not None and received - decided > limits.oldest:
+            raise RefusedError(
+                "expired",
+                f"token expired: its decision is older than the {format_duration(limits.oldest)} "
+                "that the log is kept",
+            )
+        if at is None:
+            return received
+        if not math.isfinite(at) or not decided - limits.skew <= at <= received + limits.skew:
+            raise RefusedError(
+                "clock",
+                f"at must lie between the decision ({decided}) and now ({received}), give or take "
+                f"{limits.skew} ms, got {at}",
+            )
+        return min(max(int(at), decided), received)
+
+    def _slot(self, decision: Decision, report: Report) -> int:
+        if report.arm is None:
+            if len(decision.slate) == 1:
+                return 0
+            if report.kind == IMPRESSION:
+                return -1
+            raise RefusedError("arm", "arm is required when slots > 1")
+        number = self._service.arm_numbers(decision.experiment).get(report.arm, -1)
+        if number not in decision.slate:
+            raise RefusedError("arm", f"{report.arm[:200]!r} was not shown by this decision")
+        return decision.slate.index(number)
+
+    def _value(self, decision: Decision, report: Report) -> int:
+        declaration = self._service.declarations.find(decision.experiment, decision.declaration)
+        if declaration is None:
+            raise RefusedError("token", "token is of a declaration that is not known here")
+        value, term = report.value, declaration.spec.reward.terms.get(report.kind)
+        if value is None:
+            if term is not None and term.of == "value":
+                raise RefusedError(
+                    "value", f"value is required: the reward of {report.kind} is one"
+                )
+            return 0
+        if not 0 <= value <= _MOST_VALUE:
+            raise RefusedError("value", f"value must be from 0 to {_MOST_VALUE:g}, got {value}")
+        return round(value * MICRO)

@@ -1,0 +1,102 @@
+"""What Prometheus may scrape: counters of serving, and where learning stands."""
+
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from croupier.apps.serve.service import Service
+from croupier.core.duration import SECOND
+from croupier.ports import EVENTS
+
+_COUNTS = {
+    "observations": "Trials that were learned",
+    "late": "Records set aside because their story had ended",
+    "repeat": "Later decisions of a session: their outcomes counted, they were not trials",
+    "holdout": "Trials of the holdout",
+    "pinned": "Trials of pinned arms",
+    "default": "Trials of defaults that were shown because no snapshot was there",
+}
+
+
+class ServiceMetrics(Collector):
+    """Reads the service and its stores when it is scraped; the hot path only counts."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing in advance: registering must not read the stores."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, as of now."""
+        yield from self._served()
+        yield from self._snapshots()
+        yield from self._learned()
+
+    def _served(self) -> Iterable[Metric]:
+        decisions = CounterMetricFamily(
+            "croupier_decisions", "Decisions answered", labels=["experiment", "reason"]
+        )
+        rejected = CounterMetricFamily(
+            "croupier_events_rejected", "Events refused, by reason", labels=["reason"]
+        )
+        errors = CounterMetricFamily(
+            "croupier_http_errors", "Answers of the hot doors other than success", labels=["status"]
+        )
+        for (what, *labels), count in list(self._service.counters.items()):
+            if what == "decision":
+                decisions.add_metric(labels, count)
+            elif what == "rejected":
+                rejected.add_metric(labels, count)
+            elif what == "http_error":
+                errors.add_metric(labels, count)
+        accepted = self._service.counters["accepted",]
+        yield decisions
+        yield CounterMetricFamily("croupier_events_accepted", "Events made durable", value=accepted)
+        yield rejected
+        yield errors
+
+    def _snapshots(self) -> Iterable[Metric]:
+        version = GaugeMetricFamily(
+            "croupier_snapshot_version", "Snapshot being served", labels=["experiment"]
+        )
+        weight = GaugeMetricFamily(
+            "croupier_weight", "Share of an arm in that snapshot", labels=["experiment", "arm"]
+        )
+        for name in self._service.experiments:
+            snapshot = self._service.snapshot(name)
+            if snapshot is not None:
+                version.add_metric([name], snapshot.version)
+                for arm, share in zip(snapshot.names, snapshot.weights, strict=True):
+                    weight.add_metric([name, arm], share)
+        yield version
+        yield weight
+
+    def _learned(self) -> Iterable[Metric]:
+        standing = self._service.states.load()
+        for what, text in _COUNTS.items():
+            metric = CounterMetricFamily(f"croupier_{what}", text, labels=["experiment"])
+            for name in self._service.declarations.names():
+                metric.add_metric([name], standing.counts.get((name, what), 0))
+            yield metric
+        stories = GaugeMetricFamily(
+            "croupier_open_stories", "Stories and sessions not closed yet", labels=["experiment"]
+        )
+        for name in self._service.declarations.names():
+            stories.add_metric([name], standing.open.get(name, 0))
+        yield stories
+        ends = self._service.log.ends(EVENTS)
+        lag = sum(max(0, end - standing.positions.get(p, 0)) for p, end in ends.items() if end)
+        yield GaugeMetricFamily(
+            "croupier_log_lag_entries", "Entries of the events topic not read yet", value=lag
+        )
+        yield GaugeMetricFamily(
+            "croupier_watermark_seconds",
+            "Log time up to which stories are closed, seconds since 1970",
+            value=standing.watermark / SECOND,
+        )
+        yield GaugeMetricFamily(
+            "croupier_ring_up", "1 while learning goes on", value=self._service.health() is None
+        )

@@ -1,0 +1,1 @@
+"""croupier.toml + environment → everything: settings, keys, backends."""

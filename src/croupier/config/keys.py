@@ -1,0 +1,97 @@
+"""The secrets: keys that sign tokens, and the key that hides units; kept beside the data."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from croupier.config.errors import ConfigError
+
+TOKEN_KEYS, UNIT_KEY = "CROUPIER_TOKEN_KEYS", "CROUPIER_UNIT_KEY"
+_LEAST = 16
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """Token keys by id (the highest signs, all verify), and the unit-hash key."""
+
+    token: dict[int, bytes]
+    unit: bytes
+
+
+def load_keys(data: Path, environment: Mapping[str, str], *, renew: bool = False) -> Keys:
+    """Keys from the environment or from `<data>.keys`, which is made on the first start.
+
+    ConfigError when they are unusable, or gone although there is data that they belong to.
+    """
+    file = data.with_name(data.name + ".keys")
+    if TOKEN_KEYS in environment or UNIT_KEY in environment:
+        return _from_environment(environment)
+    if file.exists():
+        return _from_file(file)
+    if data.exists() and not renew:
+        raise ConfigError(
+            [
+                f"{file}: missing, though {data} exists. Restore it from a backup; or start with "
+                + "--new-keys: open tokens are then refused, and units are drawn anew"
+            ]
+        )
+    keys = Keys({1: secrets.token_bytes(32)}, secrets.token_bytes(32))
+    _write(file, keys)
+    return keys
+
+
+def _from_environment(environment: Mapping[str, str]) -> Keys:
+    problems = []
+    token: dict[int, bytes] = {}
+    for part in environment.get(TOKEN_KEYS, "").split(","):
+        key_id, _, key = part.strip().partition(":")
+        try:
+            token[int(key_id)] = _usable(key)
+        except ValueError as error:
+            problems.append(f'{TOKEN_KEYS}: expected "1:hex,2:hex", {error}')
+    unit = b""
+    try:
+        unit = _usable(environment.get(UNIT_KEY, ""))
+    except ValueError as error:
+        problems.append(f"{UNIT_KEY}: expected hex, {error}")
+    if problems:
+        raise ConfigError(problems)
+    return Keys(token, unit)
+
+
+def _usable(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        raise ValueError("found something that is not hex") from None
+    if not _LEAST <= len(key) <= 64:
+        raise ValueError(f"at least {_LEAST} and at most 64 bytes")
+    return key
+
+
+def _from_file(file: Path) -> Keys:
+    try:
+        found = json.loads(file.read_text())
+        return Keys(
+            {int(key_id): _usable(key) for key_id, key in found["token"].items()},
+            _usable(found["unit"]),
+        )
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ConfigError([f"{file}: not a keys file: {error}"]) from error
+
+
+def _write(file: Path, keys: Keys) -> None:
+    text = json.dumps(
+        {"token": {str(i): key.hex() for i, key in keys.token.items()}, "unit": keys.unit.hex()}
+    )
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigError([f"{file}: {error.strerror}"]) from error
+    with os.fdopen(handle, "w") as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())

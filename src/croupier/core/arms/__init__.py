@@ -1,0 +1,1 @@
+"""What is known of an arm: exact sums per period, and posteriors."""

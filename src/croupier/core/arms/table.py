@@ -1,0 +1,101 @@
+"""The sums of an experiment by period, and how they are read and rolled up."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.sums import Reading, StateKey, Sums
+from croupier.core.duration import DAY
+from croupier.core.reward import MICRO
+
+HOURLY_FOR = 32 * DAY
+"""How long periods keep their own length; older ones become whole UTC days."""
+
+_UNITS = np.array([[1.0], [MICRO], [float(MICRO) ** 2]])
+
+
+class ArmTable:
+    """All sums of one (experiment, reward version, stratum).
+
+    >>> table = ArmTable()
+    >>> table.add(0, 5, Sums.of(MICRO, 0.5))
+    >>> table.read((5, 6), watermark=10, age_weight=np.ones_like)
+    Reading(n=(1.0, 0.0), r=(1.0, 0.0), r2=(1.0, 0.0))
+    """
+
+    def __init__(self) -> None:
+        self._periods: dict[int, dict[int, Sums]] = {}
+        self._columns: dict[int, FloatArray] = {}
+        self._arms: tuple[int, ...] = ()
+
+    def add(self, period: int, arm: int, sums: Sums) -> None:
+        """Add to the sums of one arm in one period."""
+        arms = self._periods.setdefault(period, {})
+        arms[arm] = arms.get(arm, Sums()) + sums
+        self._columns.pop(period, None)
+
+    def total(self, arm: int) -> Sums:
+        """The sums of one arm over all periods, undiscounted."""
+        total = Sums()
+        for arms in self._periods.values():
+            if arm in arms:
+                total = total + arms[arm]
+        return total
+
+    def read(
+        self,
+        arms: Sequence[int],
+        watermark: int,
+        age_weight: Callable[[FloatArray], FloatArray],
+    ) -> Reading:
+        """n, Σr and Σr² of each arm, periods weighted by their age against the watermark.
+
+        Discounting and sliding windows are this weighting: reading changes nothing.
+        """
+        if self._arms != tuple(arms):
+            self._arms, self._columns = tuple(arms), {}
+        total = np.zeros((3, len(arms)))
+        starts = np.fromiter(self._periods, dtype=np.float64)
+        for period, weight in zip(self._periods, age_weight(watermark - starts), strict=True):
+            if weight > 0:
+                total += weight * self._column(period)
+        n, r, r2 = (total / _UNITS).tolist()
+        return Reading(tuple(n), tuple(r), tuple(r2))
+
+    def _column(self, period: int) -> FloatArray:
+        column = self._columns.get(period)
+        if column is None:
+            known, none = self._periods[period], Sums()
+            picked = [known.get(arm, none) for arm in self._arms]
+            column = np.array([[float(sums[i]) for sums in picked] for i in range(3)])
+            self._columns[period] = column
+        return column
+
+
+def roll_up(rows: Mapping[StateKey, Sums], watermark: int) -> dict[StateKey, Sums]:
+    """The changes that merge old periods into UTC days: what leaves is taken from what stays.
+
+    >>> key = StateKey("b", 0, 0, 1, "policy", 3_600_000)
+    >>> for key, sums in roll_up({key: Sums.of(MICRO, 1.0)}, watermark=40 * DAY).items():
+    ...     print(key.period, sums.n)
+    3600000 -1
+    0 1
+    """
+    changes: dict[StateKey, Sums] = {}
+    for key, sums in rows.items():
+        day = key.period // DAY * DAY
+        if day != key.period and day + DAY + HOURLY_FOR <= watermark:
+            merged = key._replace(period=day)
+            changes[key] = Sums(*(-each for each in sums))
+            changes[merged] = changes.get(merged, Sums()) + sums
+    return changes
+
+
+def totals(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[str, int, str, int], Sums]:
+    """Sums over periods and slots, by (experiment, reward version, stratum, arm)."""
+    found: dict[tuple[str, int, str, int], Sums] = {}
+    for key, sums in rows:
+        place = (key.experiment, key.reward_version, key.stratum, key.arm)
+        found[place] = found.get(place, Sums()) + sums
+    return found

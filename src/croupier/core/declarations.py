@@ -1,0 +1,91 @@
+"""Everything that was ever declared: versions, and append-only arm numbers."""
+
+from collections.abc import Iterator
+
+from croupier.core.experiment import REWARD_FIELDS, STORY_FIELDS, Experiment
+from croupier.core.records import Arm, ArmSet, Declaration
+
+
+class Declarations:
+    """The history on the `arms` topic, read in order; folds look versions up in it.
+
+    >>> from croupier.core.reward import Reward, Term
+    >>> book = Declarations()
+    >>> first = Experiment("b", ("x", "y"), "x", Reward({"click": Term(1.0)}))
+    >>> for record in book.changes(first, at=1):
+    ...     book.apply(record)
+    >>> book.latest("b").version, book.arms("b").arms[1].number, list(book.changes(first, at=2))
+    (1, 1, [])
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[str, dict[int, Declaration]] = {}
+        self._arms: dict[str, ArmSet] = {}
+
+    def apply(self, record: Declaration | ArmSet) -> None:
+        """Take one record of the history."""
+        if isinstance(record, ArmSet):
+            self._arms[record.experiment] = record
+        else:
+            self._versions.setdefault(record.spec.name, {})[record.version] = record
+
+    def names(self) -> list[str]:
+        """Every experiment that was ever declared, in order of its first declaration."""
+        return list(self._versions)
+
+    def find(self, experiment: str, version: int) -> Declaration | None:
+        """One version of an experiment, or None."""
+        return self._versions.get(experiment, {}).get(version)
+
+    def latest(self, experiment: str) -> Declaration:
+        """The newest version; KeyError when it was never declared."""
+        versions = self._versions[experiment]
+        return versions[max(versions)]
+
+    def arms(self, experiment: str) -> ArmSet:
+        """The newest arm set; KeyError when it was never declared."""
+        return self._arms[experiment]
+
+    def longest_story(self) -> int:
+        """H over all versions: how far back an open story can reach, milliseconds."""
+        return max(
+            (one.spec.longest_story for many in self._versions.values() for one in many.values()),
+            default=0,
+        )
+
+    def changes(self, spec: Experiment, at: int) -> Iterator[Declaration | ArmSet]:
+        """The records that make `spec` the current declaration; none when nothing changed."""
+        versions = self._versions.get(spec.name)
+        if versions is None:
+            yield Declaration(version=1, reward_version=1, at=at, spec=spec)
+        else:
+            yield from self._next_version(self.latest(spec.name), spec, at)
+        yield from self._next_arms(spec, at)
+
+    def _next_version(self, last: Declaration, spec: Experiment, at: int) -> Iterator[Declaration]:
+        if spec == last.spec:
+            return
+        story, reward = (
+            any(getattr(spec, field) != getattr(last.spec, field) for field in fields)
+            for fields in (STORY_FIELDS, REWARD_FIELDS)
+        )
+        yield Declaration(
+            version=last.version + story,
+            reward_version=last.reward_version + reward,
+            at=at,
+            spec=spec,
+        )
+
+    def _next_arms(self, spec: Experiment, at: int) -> Iterator[ArmSet]:
+        last = self._arms.get(spec.name)
+        known = {arm.name: arm.number for arm in last.arms} if last else {}
+        added = [name for name in spec.arms if name not in known]
+        numbers = known | {name: len(known) + i for i, name in enumerate(added)}
+        arms = tuple(
+            Arm(number, name, "active" if name in set(spec.arms) else "removed")
+            for name, number in numbers.items()
+        )
+        if last is None or arms != last.arms:
+            yield ArmSet(
+                experiment=spec.name, version=last.version + 1 if last else 1, at=at, arms=arms
+            )

@@ -1,0 +1,122 @@
+"""What an owner declares of an experiment, and what is wrong with it."""
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+import msgspec
+
+from croupier.core.duration import HOUR, MINUTE, SECOND
+from croupier.core.policies.registry import Policy
+from croupier.core.policies.thompson import Thompson
+from croupier.core.reward import Reward
+
+Sticky = Literal["session", "unit", "decision"]
+PosteriorKind = Literal["auto", "beta", "normal"]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+MOST_ARMS = 65_535
+LONGEST_ARM = 200
+
+STORY_FIELDS = ("reward", "slots", "expose_within", "window", "lateness", "session")
+"""A change of one of these starts a new declaration version: it moves or reshapes stories."""
+REWARD_FIELDS = ("reward", "slots", "window", "session")
+"""A change of one of these starts a new reward version: numbers would no longer compare."""
+
+
+def usable_name(text: str) -> bool:
+    """Whether a text may name an experiment or an outcome kind.
+
+    >>> usable_name("top-button"), usable_name("top button")
+    (True, False)
+    """
+    return _NAME.fullmatch(text) is not None
+
+
+class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One bandit in production, as declared; durations in milliseconds.
+
+    `session` is None when each decision is its own session. A story's horizon is
+    expose_within + window + lateness, counted from its decision:
+
+    >>> one = Experiment("b", ("x", "y"), "x", Reward({}))
+    >>> one.horizon, one.longest_story
+    (1260000, 2160000)
+    """
+
+    name: str
+    arms: tuple[str, ...]
+    default: str
+    reward: Reward
+    slots: int = 1
+    policy: Policy = Thompson()
+    expose_within: int = 5 * MINUTE
+    window: int = 15 * MINUTE
+    lateness: int = MINUTE
+    session: int | None = 15 * MINUTE
+    refresh: int = 10 * SECOND
+    sticky: Sticky = "session"
+    holdout: float = 0.0
+    surface: str = ""
+    posterior: PosteriorKind = "auto"
+    period: int = HOUR
+
+    @property
+    def horizon(self) -> int:
+        """How long after its decision a record may still count, milliseconds."""
+        return self.expose_within + self.window + self.lateness
+
+    @property
+    def longest_story(self) -> int:
+        """H: from the first decision of a session to its observation, milliseconds."""
+        return (self.session or 0) + self.horizon
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Everything that is wrong with the declaration, as (key, reason)."""
+        yield from self._name_problems()
+        yield from self._reward_problems()
+        yield from self._time_problems()
+        if self.slots != 1:
+            yield "slots", f"only slots = 1 is served yet, got {self.slots}"
+        if not 0 <= self.holdout < 1:
+            yield "holdout", f"expected a share from 0 to below 1, got {self.holdout}"
+        reason = self.policy.problem(len(self.arms)) if self.arms else None
+        if reason:
+            yield "policy", reason
+        if self.posterior == "beta" and not self.reward.binary:
+            yield "posterior", '"beta" needs a reward of one kind with weight 1 and cap 1'
+
+    def _name_problems(self) -> Iterator[tuple[str, str]]:
+        if not usable_name(self.name):
+            yield "name", f"expected 1 to 64 letters, digits, '.', '_' or '-', got {self.name!r}"
+        if not self.arms:
+            yield "arms", "at least one arm is needed"
+        if len(self.arms) > MOST_ARMS:
+            yield "arms", f"at most {MOST_ARMS} arms, got {len(self.arms)}"
+        seen: set[str] = set()
+        for arm in self.arms:
+            if arm in seen:
+                yield "arms", f"{arm!r} is named twice"
+            if not 0 < len(arm) <= LONGEST_ARM or not arm.isprintable():
+                yield "arms", f"expected 1 to {LONGEST_ARM} printable characters, got {arm[:40]!r}"
+            seen.add(arm)
+        if self.default not in seen:
+            yield "default", f"{self.default!r} is not one of the arms"
+
+    def _reward_problems(self) -> Iterator[tuple[str, str]]:
+        if not self.reward.terms:
+            yield "reward", "at least one outcome kind is needed, such as { click = 1.0 }"
+        for kind, term in self.reward.terms.items():
+            reason = term.problem()
+            if reason:
+                yield f"reward.{kind}", reason
+            if not usable_name(kind) or kind == "impression":
+                yield f"reward.{kind}", "not a name for an outcome kind"
+
+    def _time_problems(self) -> Iterator[tuple[str, str]]:
+        for key in ("expose_within", "window", "refresh", "period"):
+            if getattr(self, key) <= 0:
+                yield key, "must be longer than 0"
+        if self.lateness < 0:
+            yield "lateness", "must not be negative"
+        if self.session is not None and self.session <= 0:
+            yield "session", 'must be longer than 0, or "none"'

@@ -1,0 +1,85 @@
+"""Observations → sums → snapshot: the arithmetic of learning."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from croupier.core.arms.posterior import read_posterior
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.arms.table import ArmTable
+from croupier.core.declarations import Declarations
+from croupier.core.records import ArmSet, Declaration, Observation
+from croupier.core.snapshot import Snapshot, publish_weights
+
+STRATA = ("policy", "holdout")
+"""Decisions whose trials have sums; of these only `policy` trains."""
+
+Counts = dict[tuple[str, str], int]
+"""How many, by experiment and what: observations, repeat, holdout, pinned, default."""
+
+
+class Learned:
+    """What a batch of observations adds: sums by state key, and counts."""
+
+    def __init__(self) -> None:
+        self.sums: dict[StateKey, Sums] = {}
+        self.counts: Counts = defaultdict(int)
+
+    def add(self, observation: Observation, period: int) -> None:
+        """Take one observation; `period` is the length of a bucket, milliseconds."""
+        experiment, reason = observation.experiment, observation.reason
+        if observation.repeats:
+            self.counts[experiment, "repeat"] += observation.repeats
+        self.counts[experiment, "observations" if reason == "policy" else reason] += 1
+        if reason in STRATA:
+            key = StateKey(
+                experiment,
+                observation.arm,
+                observation.slot,
+                observation.reward_version,
+                reason,
+                observation.at // period * period,
+            )
+            trial = Sums.of(observation.reward, observation.propensity)
+            known = self.sums.get(key)
+            self.sums[key] = trial if known is None else known + trial
+
+
+def absorb(observations: Iterable[Observation], declarations: Declarations) -> Learned:
+    """The sums and counts of a batch; batches add up to the same in any order."""
+    learned = Learned()
+    for observation in observations:
+        spec = declarations.latest(observation.experiment).spec
+        learned.add(observation, spec.period)
+    return learned
+
+
+def publish(
+    declaration: Declaration,
+    arms: ArmSet,
+    table: ArmTable,
+    version: int,
+    at: int,
+    watermark: int,
+) -> Snapshot:
+    """The snapshot of one experiment: its active arms, and the policy's weights for them.
+
+    An arm that was never tried has the prior; a removed arm is not in it.
+    """
+    spec = declaration.spec
+    active = [arm for arm in arms.arms if arm.status == "active"]
+    numbers = tuple(arm.number for arm in active)
+    reading = table.read(numbers, watermark, spec.policy.age_weight)
+    posterior = read_posterior(spec.posterior, reading, spec.reward)
+    return Snapshot(
+        experiment=spec.name,
+        version=version,
+        at=at,
+        declaration=declaration.version,
+        reward_version=declaration.reward_version,
+        watermark=watermark,
+        arms=numbers,
+        names=tuple(arm.name for arm in active),
+        weights=publish_weights(spec.policy, posterior),
+        posterior=posterior,
+        policy=spec.policy,
+    )

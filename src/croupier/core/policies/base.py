@@ -1,0 +1,77 @@
+"""What every policy shares: the floor, and how it reads an arm's past."""
+
+import msgspec
+import numpy as np
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.posterior import Posterior
+
+MOST_FLOOR = 0.5
+"""The largest share that floors may take together."""
+
+
+class Allocation(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"
+):
+    """A policy: a frozen value that turns a posterior into weights. Subclasses say `weights`.
+
+    `floor` is the least weight of an arm (default min(0.01, 0.1/K)). `half_life` and
+    `sliding_window` (milliseconds) discount old periods when they are read; the sums stay.
+    """
+
+    floor: float | None = None
+    half_life: int | None = None
+    sliding_window: int | None = None
+
+    def weights(self, posterior: Posterior) -> FloatArray:
+        """The share of each arm before the floor; sums to 1."""
+        raise NotImplementedError
+
+    def asked_floor(self, arms: int) -> float:
+        """The floor as declared, for so many arms."""
+        return min(0.01, 0.1 / arms) if self.floor is None else self.floor
+
+    def usable_floor(self, arms: int) -> float:
+        """The floor, clamped so that floors together take at most half of the traffic.
+
+        >>> Allocation(floor=0.01).usable_floor(4), Allocation(floor=0.2).usable_floor(4)
+        (0.01, 0.125)
+        """
+        return min(self.asked_floor(arms), MOST_FLOOR / arms)
+
+    def publish(self, posterior: Posterior) -> FloatArray:
+        """What is drawn from: p = f + (1 − K·f)·w, with f the floor; sums to 1.
+
+        Source: the mixture form of GrowthBook's minimum share; clipping and renormalising
+        would distort the distances between the arms.
+        """
+        weights = self.weights(posterior)
+        floor = self.usable_floor(len(weights))
+        return np.asarray(floor + (1.0 - len(weights) * floor) * weights)
+
+    def age_weight(self, age: FloatArray) -> FloatArray:
+        """How much a period counts whose trials are `age` milliseconds old: 2^(−age/half-life).
+
+        >>> Allocation(half_life=1000).age_weight(np.array([0.0, 1000.0, 3000.0])).tolist()
+        [1.0, 0.5, 0.125]
+        """
+        weight = np.ones_like(age)
+        if self.half_life is not None:
+            weight = np.exp2(-np.maximum(age, 0.0) / self.half_life)
+        if self.sliding_window is not None:
+            weight = np.where(age < self.sliding_window, weight, 0.0)
+        return weight
+
+    def problem(self, arms: int) -> str | None:
+        """Why this policy cannot serve so many arms, or None."""
+        share = arms * self.asked_floor(arms)
+        checks = {
+            "floor must be between 0 and 1": not 0 <= self.asked_floor(arms) <= 1,
+            f"floors take {share:.0%} of the traffic together, at most {MOST_FLOOR:.0%} is "
+            "allowed": share > MOST_FLOOR + 1e-12,
+            "half_life must be positive": self.half_life is not None and self.half_life <= 0,
+            "sliding_window must be positive": (
+                self.sliding_window is not None and self.sliding_window <= 0
+            ),
+        }
+        return next((reason for reason, wrong in checks.items() if wrong), None)

@@ -1,0 +1,128 @@
+"""What the log holds: decisions with events, funnels, observations, declarations."""
+
+from typing import Any, ClassVar, Literal
+
+import msgspec
+
+from croupier.core.experiment import Experiment
+
+Reason = Literal["policy", "holdout", "pinned", "default"]
+"""Why an arm was shown; `policy` and `holdout` are also the strata of the sums."""
+
+IMPRESSION = "impression"
+
+
+class Record(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    tag_field="type",
+    kw_only=True,
+):
+    """A value on the log. `extra` holds fields that a newer writer added and we keep."""
+
+    VERSION: ClassVar[int] = 1
+    v: int = 1
+    extra: dict[str, Any] | None = None
+
+
+class Decision(Record, frozen=True, gc=False, tag="decision"):
+    """What was answered to whom: everything that a token carries, verified.
+
+    `slate` holds append-only arm numbers and `propensities` the float32 shares that they were
+    drawn with; `unit` is a keyed hash; `session` is 0 when each decision is its own.
+    """
+
+    tracking_id: bytes
+    experiment: str
+    unit: bytes
+    session: int
+    declaration: int
+    snapshot: int
+    slate: tuple[int, ...]
+    propensities: tuple[float, ...]
+    reason: Reason = "policy"
+    degraded: bool = False
+
+    @property
+    def at(self) -> int:
+        """Decision time, milliseconds: the head of the tracking id."""
+        return int.from_bytes(self.tracking_id[:6], "big")
+
+
+class Event(Record, frozen=True, gc=False, tag="event"):
+    """An impression or an outcome that somebody reported of a decision.
+
+    `slot` says which part of the slate (−1: all of it, an impression only), `at` is event time
+    bounded by decision and receipt, `value` counts millionths, `id` tells outcomes apart.
+    """
+
+    decision: Decision
+    kind: str
+    at: int
+    slot: int = 0
+    value: int = 0
+    id: str = ""
+
+
+class Tick(Record, frozen=True, gc=False, tag="tick"):
+    """Nothing happened, and that is worth knowing: its append stamp moves time."""
+
+
+class Funnel(Record, frozen=True, gc=False, tag="funnel"):
+    """A decision's closed story: when each slot was first seen (0: never), and its outcomes."""
+
+    decision: Decision
+    shown: tuple[int, ...]
+    outcomes: tuple[dict[str, tuple[int, int]], ...]
+
+
+class Observation(Record, frozen=True, gc=False, tag="observation"):
+    """One trial of one arm, the unit of learning; `reward` in millionths.
+
+    `repeats` counts the later decisions of the session, carried by its first observation.
+    """
+
+    id: bytes
+    experiment: str
+    arm: int
+    slot: int
+    unit: bytes
+    declaration: int
+    reward_version: int
+    reason: Reason
+    propensity: float
+    reward: int
+    at: int
+    repeats: int = 0
+
+
+class Declaration(Record, frozen=True, gc=False, tag="declaration"):
+    """An experiment as its owner declared it, from decision `at` on."""
+
+    version: int
+    reward_version: int
+    at: int
+    spec: Experiment
+
+
+class Arm(msgspec.Struct, frozen=True, gc=False):
+    """One arm of a set: its append-only number, its name, and whether it is drawn."""
+
+    number: int
+    name: str
+    status: Literal["active", "removed"] = "active"
+
+
+class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):
+    """All arms that an experiment ever had; numbers are never given twice."""
+
+    experiment: str
+    version: int
+    at: int
+    arms: tuple[Arm, ...]
+
+
+AnyRecord = Decision | Event | Tick | Funnel | Observation | Declaration | ArmSet

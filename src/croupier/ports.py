@@ -1,0 +1,118 @@
+"""What the apps need of the world: event log, state store, snapshot cache."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.learn import Counts
+from croupier.core.snapshot import Snapshot
+
+EVENTS, FUNNELS, OBSERVATIONS, ARMS = TOPICS = ("events", "funnels", "observations", "arms")
+
+Positions = dict[int, int]
+"""The offset to read next, by partition; a partition that is absent is read from its start."""
+
+
+class UnavailableError(Exception):
+    """The technology behind a port cannot answer now; the same call may succeed later."""
+
+
+class Entry(NamedTuple):
+    """One append: records encoded together, stamped by the log, never backwards."""
+
+    partition: int
+    offset: int
+    stamp: int
+    payload: bytes
+
+
+class Late(NamedTuple):
+    """A record that came after its story: set aside, once however often it is sent."""
+
+    identity: bytes
+    experiment: str
+    stamp: int
+    payload: bytes
+
+
+class EventLog(Protocol):
+    """Append-only topics; what `append` has answered for survives a crash."""
+
+    def append(self, topic: str, records: Sequence[bytes]) -> "Future[int]":
+        """Append encoded records as one entry; the future holds its stamp once durable."""
+
+    def read(self, topic: str, positions: Positions, limit: int) -> list[Entry]:
+        """At most `limit` entries from these positions on, in order of offset."""
+
+    def ends(self, topic: str) -> Positions:
+        """The position behind the last entry of each declared partition."""
+
+    def since(self, topic: str, stamp: int) -> Positions:
+        """The position of the first entry stamped at or after `stamp`, by partition."""
+
+    def trim(self, topic: str, stamp: int) -> int:
+        """Drop entries stamped before `stamp`; how many."""
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What one step of the ring changes: all of it, or nothing.
+
+    `sums` and `counts` are added; `open` (stories open by experiment) replaces; `output` is
+    appended to topics; `late` is set aside.
+    """
+
+    positions: Positions
+    watermark: int
+    sums: Mapping[StateKey, Sums] = {}
+    counts: Counts = {}
+    open: Mapping[str, int] = {}
+    late: Sequence[Late] = ()
+    output: Mapping[str, Sequence[bytes]] = {}
+
+
+class Standing(msgspec.Struct):
+    """Where learning stands: what all commits so far add up to.
+
+    Counts hold "late" too: how many records were set aside.
+    """
+
+    positions: Positions
+    watermark: int
+    sums: dict[StateKey, Sums]
+    counts: Counts
+    open: dict[str, int]
+
+
+class StateStore(Protocol):
+    """Arm states, with the position in the log that they hold: one transaction."""
+
+    def load(self, experiment: str | None = None) -> Standing:
+        """Where learning stands, with sums and counts of one experiment or of all."""
+
+    def commit(self, commit: Commit) -> None:
+        """Add one step durably, or raise and change nothing."""
+
+    def save_open(self, chunks: Iterable[bytes]) -> None:
+        """Keep a disposable copy of the open stories in place of the one before."""
+
+    def load_open(self) -> list[bytes]:
+        """The chunks of that copy; empty when there is none or it is damaged."""
+
+
+class SnapshotCache(Protocol):
+    """The published snapshots, and their history."""
+
+    def put(self, snapshot: Snapshot) -> bool:
+        """Publish; False, and no effect, when this or a later version is there."""
+
+    def latest(self, experiment: str) -> Snapshot | None:
+        """The newest snapshot of an experiment."""
+
+    def history(self, experiment: str, limit: int) -> list[Snapshot]:
+        """The newest `limit` snapshots, oldest first."""
+
+    def trim(self, at: int) -> int:
+        """Drop snapshots published before `at`, but never the newest of an experiment."""

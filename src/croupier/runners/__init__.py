@@ -1,0 +1,1 @@
+"""Who drives the apps: when and where things run."""

@@ -1,0 +1,156 @@
+"""The embedded ring: join, observe, learn; one transaction a step."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from croupier.apps.join import Join
+from croupier.apps.learn import Learn
+from croupier.apps.observe import Observe
+from croupier.config.backends import Backends
+from croupier.core import codec
+from croupier.core.declarations import Declarations
+from croupier.core.records import Record, Tick
+from croupier.core.snapshot import Snapshot
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Positions, UnavailableError
+from croupier.runners import open_stories
+
+_LOG = logging.getLogger(__name__)
+_ENTRIES = 64
+_TICK = codec.encode(Tick())
+_TICK_EVERY = 250
+_IDLE_SECONDS = 0.02
+_RETRY_SECONDS = 0.5
+
+
+class Ring:
+    """Everything behind the log, in order: read → join → observe → learn → commit → publish.
+
+    Invariant: what is in memory is what is committed, plus at most the one step whose commit is
+    being retried. A killed ring resumes by re-reading the log (`recover`).
+    """
+
+    def __init__(
+        self,
+        backends: Backends,
+        declarations: Declarations,
+        experiments: Iterable[str],
+        on_snapshot: Callable[[Snapshot], None],
+    ) -> None:
+        self._backends, self._declarations = backends, declarations
+        self._experiments = list(experiments)
+        self._on_snapshot = on_snapshot
+        self.join = Join(declarations, backends.log.ends(EVENTS))
+        self.observe = Observe(declarations)
+        self.learn = Learn(declarations, backends.cache)
+        self.positions: Positions = {}
+        self.error: str | None = None
+        self._ticked = 0
+        self._saved = 0
+        self._shown_open: Counter[str] = Counter()
+        self._stop = threading.Event()
+
+    def recover(self) -> None:
+        """Take up where the last commit stood: re-read open stories, publish what is due."""
+        standing = self._backends.states.load()
+        self.learn.take(standing.sums)
+        self.positions = dict(standing.positions)
+        self._shown_open = Counter(standing.open)
+        if standing.positions:
+            open_stories.recover(
+                self._backends, self._declarations, standing, self.join, self.observe
+            )
+        self.refresh()
+
+    def step(self) -> bool:
+        """Read some entries and commit all that follows; False when there was nothing to read."""
+        entries = self._backends.log.read(EVENTS, self.positions, _ENTRIES)
+        if not entries:
+            self._tick()
+            return False
+        late = self.join.feed(entries)
+        watermark = self.join.time.value
+        funnels = self.join.close()
+        self.observe.feed(funnels)
+        observations = self.observe.close(watermark)
+        learned = self.learn.absorb(observations)
+        output: dict[str, Sequence[Record]] = {FUNNELS: funnels, OBSERVATIONS: observations}
+        positions = self.positions | {entry.partition: entry.offset + 1 for entry in entries}
+        shown_open = self.join.stage.count + self.observe.stage.count
+        self._commit(
+            Commit(
+                positions=positions,
+                watermark=watermark,
+                sums=learned.sums,
+                counts=learned.counts,
+                open={name: shown_open[name] for name in {*shown_open, *self._shown_open}},
+                late=late,
+                output={
+                    topic: list(map(codec.encode, many)) for topic, many in output.items() if many
+                },
+            )
+        )
+        self.positions, self._shown_open = positions, shown_open
+        self.learn.take(learned.sums)
+        return True
+
+    def refresh(self) -> None:
+        """Publish snapshots that are due, and show them to serving."""
+        now = self._backends.clock.now()
+        for snapshot in self.learn.refresh(self._experiments, now, self.join.time.value):
+            self._on_snapshot(snapshot)
+
+    def run(self) -> None:
+        """Turn until `stop`; an error that cannot pass is logged and kept in `error`."""
+        try:
+            while not self._stop.is_set():
+                if not self.step():
+                    self._stop.wait(_IDLE_SECONDS)
+                self._try(self.refresh)
+                self._save_open()
+        except Exception as error:  # noqa: BLE001 - whatever it was, serving goes on and says so
+            self.error = f"{type(error).__name__}: {error}"
+            _LOG.exception("the ring has stopped; deciding goes on with the last snapshots")
+
+    def stop(self) -> None:
+        """Finish the step that is under way, then return from `run`."""
+        self._stop.set()
+
+    def _tick(self) -> None:
+        """Let time pass on the log when a story is due and nobody else writes."""
+        now = self._backends.clock.now()
+        closes = [stage.next_close() for stage in (self.join.stage, self.observe.stage)]
+        due = [at for at in closes if at is not None and at <= now]
+        if due and now - self._ticked >= _TICK_EVERY:
+            self._ticked = now
+            self._try(lambda: self._backends.log.append(EVENTS, [_TICK]).result())
+
+    def _commit(self, commit: Commit) -> None:
+        while True:
+            try:
+                self._backends.states.commit(commit)
+            except UnavailableError as error:
+                self.error = str(error)
+                _LOG.error("commit failed, trying again: %s", error)
+                if self._stop.wait(_RETRY_SECONDS):
+                    raise
+            else:
+                self.error = None
+                return
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except UnavailableError as error:
+            _LOG.warning("trying again later: %s", error)
+
+    def _save_open(self) -> None:
+        now = self._backends.clock.now()
+        if now - self._saved < open_stories.SAVE_EVERY:
+            return
+        if self._saved and open_stories.worth_saving(self._declarations):
+            open_stories.save(self._backends, self.positions, self.join, self.observe)
+            cost = self._backends.clock.now() - now
+            now += 20 * cost
+        self._saved = now

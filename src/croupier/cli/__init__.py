@@ -1,6 +1,14 @@
 """The door for people: croupier up, demo, simulate, replay, doctor."""
 
+import sys
+
 import typer
+
+from croupier import __version__
+from croupier.cli.demo import demo
+from croupier.cli.doctor import doctor
+from croupier.cli.replay import replay
+from croupier.cli.up import up
 
 app = typer.Typer(
     name="croupier",
@@ -10,8 +18,23 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+for command in (up, demo, replay, doctor):
+    app.command(no_args_is_help=False)(command)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; what a user can mend is one line a problem, exit code 2."""
+    from croupier.adapters.sqlite import DataFileError
+    from croupier.config.errors import ConfigError
+
+    try:
+        app()
+    except (ConfigError, DataFileError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -32,7 +32,7 @@ def open_backends(url: str | Path) -> Backends:
         return Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)
     path = text.removeprefix("sqlite:///")
     if "://" in path:
-        raise ConfigError([f"data: {text!r}: expected a path, sqlite:///file or memory://"])
+        raise ConfigError(f"data: {text!r}: expected a path, sqlite:///file or memory://")
     writer = Writer(path, clock)
     return Backends(
         clock, SqliteLog(writer), SqliteState(writer), SqliteSnapshots(writer), writer.close

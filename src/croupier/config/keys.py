@@ -33,10 +33,8 @@ def load_keys(data: Path, environment: Mapping[str, str], *, renew: bool = False
         return _from_file(file)
     if data.exists() and not renew:
         raise ConfigError(
-            [
-                f"{file}: missing, though {data} exists. Restore it from a backup; or start with "
-                + "--new-keys: open tokens are then refused, and units are drawn anew"
-            ]
+            f"{file}: missing, though {data} exists. Restore it from a backup; or start with "
+            "--new-keys: open tokens are then refused, and units are drawn anew"
         )
     keys = Keys({1: secrets.token_bytes(32)}, secrets.token_bytes(32))
     _write(file, keys)
@@ -58,7 +56,7 @@ def _from_environment(environment: Mapping[str, str]) -> Keys:
     except ValueError as error:
         problems.append(f"{UNIT_KEY}: expected hex, {error}")
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     return Keys(token, unit)
 
 
@@ -80,7 +78,7 @@ def _from_file(file: Path) -> Keys:
             _usable(found["unit"]),
         )
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise ConfigError([f"{file}: not a keys file: {error}"]) from error
+        raise ConfigError(f"{file}: not a keys file: {error}") from error
 
 
 def _write(file: Path, keys: Keys) -> None:
@@ -90,7 +88,7 @@ def _write(file: Path, keys: Keys) -> None:
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise ConfigError([f"{file}: {error.strerror}"]) from error
+        raise ConfigError(f"{file}: {error.strerror}") from error
     with os.fdopen(handle, "w") as stream:
         stream.write(text + "\n")
         stream.flush()

@@ -41,7 +41,7 @@ def load_settings(path: str | Path) -> Settings:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: {getattr(error, 'strerror', None) or error}"]) from error
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return parse_settings(text, str(path))
 
 
@@ -62,7 +62,7 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{file}: {error}"]) from error
+        raise ConfigError(f"{file}: {error}") from error
     problems: list[str] = [
         f"{file}: {key}: unknown key (expected experiment, server or log)"
         for key in document.keys() - {"experiment", "server", "log"}
@@ -78,7 +78,7 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
         problems.append(f"{file}: experiment: at least one [[experiment]] is needed")
     problems += _across(found, file)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     return found
 
 
@@ -157,8 +157,9 @@ def _across(found: Settings, file: str) -> list[str]:
     longest = max((one.longest_story for one in found.experiments), default=0)
     if retention is None or retention >= longest:
         return []
-    return [
+    problem = (
         f"{file}: log: retention: {format_duration(retention)} is shorter than the longest story, "
-        + f"{format_duration(longest)} (session + expose_within + window + lateness): what is "
-        + "still open could not be recovered"
-    ]
+        f"{format_duration(longest)} (session + expose_within + window + lateness): what is "
+        "still open could not be recovered"
+    )
+    return [problem]

@@ -1,19 +1,19 @@
-"""Integrate "this arm beats all others" over panels that fit every arm.
+"""Quadrature of "this arm beats all others" on panels that fit every arm.
 
 With densities f_i and distribution functions F_i of independent arms,
 
-    P(arm i is best) = integral of f_i(x) * product over j != i of F_j(x) dx.
+    P(arm i is best) = ∫ f_i(x) Π_{j≠i} F_j(x) dx.
 
-Only densities are evaluated, at Gauss-Legendre nodes of short panels. Each F_i then follows from
-its own density by the panel's spectral integration matrix (Greengard 1991, "Spectral integration
-and two-point boundary value problems"), summed from the top, because special functions cost a
-hundred times more than an exponential. The product of all F_j is formed once, and each arm's own
-factor is divided out again.
+Only densities are evaluated, at the Gauss-Legendre nodes of short panels. Each F_i follows from its
+own density by the panel's spectral integration matrix (Greengard 1991, "Spectral integration and
+two-point boundary value problems"), summed from the top: a special function costs a hundred times
+as much as an exponential. The product of all F_j is formed once; each arm's own factor is divided
+out again.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import legendre
@@ -21,20 +21,31 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-NODES: Final = 12
-BLOCK: Final = 65_536  # numbers per block: fits a second-level cache, and bounds memory
-SETTLED: Final = 1e-13  # probability that may be left below the last panel
-TINY: Final = 1e-30  # keeps "divide out own factor" finite; real factors this small do not matter
-TOLERANCE: Final = 1e-8  # how far the raw probabilities may be from summing to one
-MOST_PANELS: Final = 20_000
+NODES = 12
+"""Nodes per panel."""
+
+BLOCK = 65_536
+"""Numbers evaluated at once: few enough for a processor's cache, and memory stays bounded."""
+
+SETTLED = 1e-13
+"""Probability that the best arm lies below the panels done so far, at which the rest is left."""
+
+TINY = 1e-30
+"""Least value of an F_i, so that it can be divided out; a true one so small plays no part."""
+
+TOLERANCE = 1e-8
+"""How far from one the probabilities may sum before shorter panels are tried."""
+
+MOST_PANELS = 50_000
+"""More would mean arms that floating-point numbers cannot tell from points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grading:
-    """How finely each arm must be seen, as one coordinate per arm: asinh((x - centre) / core).
+    """How finely each arm must be seen: in steps of `rate` of asinh((x - centre) / core).
 
-    Panels of one `rate` in that coordinate have length rate * core near the centre and grow in
-    proportion to the distance further out. All shapes (K,).
+    Such panels have the length rate · core near the arm and grow with the distance further out.
+    Shapes: (K,).
     """
 
     centre: FloatArray
@@ -43,114 +54,116 @@ class Grading:
 
 
 class Curves(Protocol):
-    """The arms' distributions on a common axis; `top` and `bottom` enclose the contest."""
+    """The distributions of K arms on one axis."""
 
-    top: float
-    bottom: float
+    @property
+    def top(self) -> float:
+        """Where the panels begin; at most one arm is higher, almost surely."""
+
+    @property
+    def bottom(self) -> float:
+        """Where the panels end; some arm is higher, almost surely."""
 
     def grading(self) -> Grading:
-        """Return the length scales that panels must respect."""
+        """How finely each arm must be seen."""
 
-    def survival(self, at: float) -> FloatArray:
-        """Return P(arm > at), shape (K,)."""
+    def survival(self) -> FloatArray:
+        """P(arm > top), shape (K,)."""
 
     def density(self, edges: FloatArray, offsets: FloatArray) -> FloatArray:
-        """Return densities at edges (P,) plus offsets (P, N), shape (K, P, N)."""
+        """Densities, shape (K, P, N), at the points edges[:, None] + offsets, shape (P, N)."""
 
     def distribution(self, edges: FloatArray, offsets: FloatArray) -> FloatArray:
-        """Return P(arm <= x) at the same points, from special functions: slow and independent."""
+        """P(arm ≤ point) at the same points, slowly, not by way of the densities."""
 
 
 def probabilities_of_maximum(curves: Curves) -> FloatArray:
-    """Return P(arm i is the largest), shape (K,), refining until the parts sum to one.
+    """P(arm i is the highest), shape (K,), by ever shorter panels until they sum to one.
 
-    The sum is an error estimate that costs nothing. Panels are shortened while it is off; at last
-    the distribution functions are taken from special functions instead of from the densities.
+    The sum costs nothing and shows whether the panels were short enough. At last resort the F_i are
+    taken from special functions.
 
     Raises:
-        ArithmeticError: if even that does not sum to one.
+        ArithmeticError: if even then the probabilities do not sum to one.
     """
-    for shortening, exact in ((1.0, False), (0.5, False), (0.25, False), (0.25, True)):
-        raw = _integrate(curves, shortening, exact=exact)
-        total = float(raw.sum())
-        if abs(total - 1.0) < TOLERANCE and raw.min() > -TOLERANCE:
+    raw = np.empty(0)
+    for shortening, slow in ((1.0, False), (0.5, False), (0.25, False), (0.125, True)):
+        raw = _integrals(curves, shortening, slow=slow)
+        if abs(raw.sum() - 1.0) < TOLERANCE and raw.min() > -TOLERANCE:
             shares = np.maximum(raw, 0.0)
             return np.asarray(shares / shares.sum())
-    message = f"probabilities of being best sum to {total!r}, not to one"
-    raise ArithmeticError(message)
+    raise ArithmeticError(f"the probabilities of being best sum to {raw.sum()}, not to one")
 
 
-def _integrate(curves: Curves, shortening: float, *, exact: bool) -> FloatArray:
-    """Return the unnormalised integrals, going down from the top until nothing is left below."""
+def _integrals(curves: Curves, shortening: float, *, slow: bool) -> FloatArray:
+    """∫ f_i Π_{j≠i} F_j for each arm, from the top down until nothing is left below."""
     edges = panel_edges(curves.grading(), curves.top, curves.bottom, shortening)
-    above = curves.survival(curves.top)
-    # Above the top all others are almost surely lower, so an arm's own tail is its share there.
+    above = curves.survival()
+    # Above the top an arm meets no rival, so its own tail is its share there.
     wins = above.copy()
     for uppers, lowers in _blocks(edges, len(above)):
-        widths = uppers - lowers
-        offsets = np.multiply.outer(widths, POSITIONS)
+        offsets = np.multiply.outer(uppers - lowers, POSITIONS)
         density = curves.density(lowers, offsets)
-        density *= widths[:, None]
+        density *= (uppers - lowers)[:, None]
         masses = density @ WEIGHTS
-        masses_above = above[:, None] + np.cumsum(masses, axis=1)
-        if exact:
-            below = curves.distribution(lowers, offsets)
+        above_panels = above[:, None] + np.cumsum(masses, axis=1)
+        if slow:
+            cdf = curves.distribution(lowers, offsets)
         else:
-            below = density @ TO_UPPER_EDGE.T
-            below += (masses_above - masses)[:, :, None]
-            np.subtract(1.0, below, out=below)
-        np.maximum(below, TINY, out=below)
-        everyone_below = below.prod(axis=0)
-        everyone_below *= WEIGHTS
-        density /= below
-        wins += density.reshape(len(above), -1) @ everyone_below.ravel()
-        above = masses_above[:, -1]
+            cdf = density @ UP_TO_EDGE.T
+            cdf += (above_panels - masses)[:, :, None]
+            np.subtract(1.0, cdf, out=cdf)
+        np.maximum(cdf, TINY, out=cdf)
+        all_below = cdf.prod(axis=0) * WEIGHTS
+        density /= cdf
+        wins += density.reshape(len(above), -1) @ all_below.ravel()
+        above = above_panels[:, -1]
         if np.maximum(1.0 - above, 0.0).prod() < SETTLED:
             break
     return wins
 
 
 def panel_edges(grading: Grading, top: float, bottom: float, shortening: float = 1.0) -> FloatArray:
-    """Return descending edges from top to bottom, no panel longer than any arm's scale allows.
+    """Edges from top down to bottom, each panel as long as the most demanding arm allows.
 
-    With t = (x - centre) / core, going down by h in asinh(t) leads to t * cosh h - sqrt(1 + t²) *
-    sinh h; the arm that asks for the shortest panel decides.
+    With t = (x - centre) / core, a step of h down from asinh(t) leads to
+    t cosh(h) - √(1 + t²) sinh(h); the arm that it leads the least far decides.
     """
-    centre, core = grading.centre, grading.core
-    grow, shrink = np.cosh(grading.rate * shortening), np.sinh(grading.rate * shortening)
+    centre, squared = grading.centre, grading.core**2
+    cosh, sinh = np.cosh(grading.rate * shortening), np.sinh(grading.rate * shortening)
     edges = [top]
     while edges[-1] > bottom:
         distance = edges[-1] - centre
-        ahead = distance * grow - np.sqrt(core * core + distance * distance) * shrink
-        edges.append(max(float((centre + ahead).max()), bottom))
+        reached = centre + distance * cosh - np.sqrt(squared + distance * distance) * sinh
+        edges.append(max(float(reached.max()), bottom))
         if len(edges) > MOST_PANELS:
-            message = f"more than {MOST_PANELS} panels between {bottom!r} and {top!r}"
-            raise ArithmeticError(message)
+            raise ArithmeticError(f"more than {MOST_PANELS} panels from {top} to {bottom}")
     return np.array(edges)
 
 
 def _blocks(edges: FloatArray, arms: int) -> Iterator[tuple[FloatArray, FloatArray]]:
-    """Yield upper and lower edges of as many panels at once as a block may hold."""
+    """Upper and lower edges of as many panels as make a block."""
     size = max(1, BLOCK // (arms * NODES))
-    for start in range(0, len(edges) - 1, size):
-        stop = min(start + size, len(edges) - 1)
-        yield edges[start:stop], edges[start + 1 : stop + 1]
+    uppers, lowers = edges[:-1], edges[1:]
+    for start in range(0, len(uppers), size):
+        yield uppers[start : start + size], lowers[start : start + size]
 
 
 def _unit_panel() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return nodes and weights on (0, 1), and the matrix of integrals from each node up to 1.
+    """Nodes and weights on (0, 1), and the matrix that integrates from each node up to 1.
 
-    Values at Legendre nodes give Legendre coefficients (a discrete orthogonality), and the integral
-    of P_k from t to 1 is (P_{k-1}(t) - P_{k+1}(t)) / (2k + 1), or 1 - t for k = 0.
+    Row i, applied to values at the nodes, integrates their polynomial from node i: values give
+    Legendre coefficients (the nodes' discrete orthogonality), and the integral of P_k from t to 1
+    is (P_{k-1}(t) - P_{k+1}(t)) / (2k + 1), or 1 - t for k = 0.
     """
     nodes, weights = legendre.leggauss(NODES)
-    values = legendre.legvander(nodes, NODES)
+    polynomials = legendre.legvander(nodes, NODES)
     degrees = np.arange(NODES)
-    coefficients = (values[:, :NODES] * weights[:, None]).T * (degrees[:, None] + 0.5)
+    coefficients = (degrees[:, None] + 0.5) * (polynomials[:, :-1] * weights[:, None]).T
     integrals = np.empty((NODES, NODES))
     integrals[:, 0] = 1.0 - nodes
-    integrals[:, 1:] = (values[:, : NODES - 1] - values[:, 2:]) / (2.0 * degrees[1:] + 1.0)
+    integrals[:, 1:] = (polynomials[:, :-2] - polynomials[:, 2:]) / (2.0 * degrees[1:] + 1.0)
     return (nodes + 1.0) / 2.0, weights / 2.0, integrals @ coefficients / 2.0
 
 
-POSITIONS, WEIGHTS, TO_UPPER_EDGE = _unit_panel()
+POSITIONS, WEIGHTS, UP_TO_EDGE = _unit_panel()

@@ -1,0 +1,5 @@
+"""croupier doctor."""
+
+
+def doctor() -> None:
+    """Doctor."""

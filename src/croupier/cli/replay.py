@@ -1,0 +1,5 @@
+"""croupier replay."""
+
+
+def replay() -> None:
+    """Replay."""

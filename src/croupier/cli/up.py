@@ -1,0 +1,48 @@
+"""croupier up: the whole ring in one process."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from croupier.cli.options import Config, Data
+
+
+def up(
+    config: Config = Path("croupier.toml"),
+    data: Data = Path("croupier.db"),
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 picks a free one.")] = 8080,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    *,
+    new_keys: Annotated[
+        bool, typer.Option("--new-keys", help="Make new keys where the keys file was lost.")
+    ] = False,
+) -> None:
+    """Run the whole ring in one process: serve, join, observe, learn, publish.
+
+    Stops on SIGINT or SIGTERM, and loses nothing when it is killed instead: the next start takes
+    up where the data file stands.
+
+    Examples:
+
+      croupier up
+
+      croupier up --config shop.toml --data /var/lib/croupier/shop.db --port 8080
+    """
+    from croupier.config.keys import load_keys
+    from croupier.config.settings import load_settings
+    from croupier.runners import embedded
+
+    level = logging.getLevelName(log_level.upper())
+    if not isinstance(level, int):
+        raise typer.BadParameter(f"{log_level!r} is none of debug, info, warning, error")
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+    settings = load_settings(config)
+    keys = load_keys(data, os.environ, renew=new_keys)
+    embedded.up(
+        settings, data, keys, host, port, lambda at: print(f"listening on {at}", flush=True)
+    )

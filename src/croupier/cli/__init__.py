@@ -30,7 +30,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; what a user can mend is one line a problem, exit code 2."""
-    from croupier.adapters.sqlite import DataFileError
+    from croupier.config.backends import DataFileError
     from croupier.config.errors import ConfigError
 
     try:

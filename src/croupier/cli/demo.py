@@ -37,7 +37,6 @@ def demo(
     visitors come. Some events arrive twice, shuffled and late; nothing is lost or doubled.
 
     Examples:
-
       croupier demo
 
       croupier demo --visitors 20000 --seed 7 --json

@@ -1,5 +1,35 @@
-"""croupier doctor."""
+"""croupier doctor: what is in order, what is not, one line each."""
+
+import json
+from pathlib import Path
+
+import typer
+
+from croupier.cli.options import Config, Data, Json
 
 
-def doctor() -> None:
-    """Doctor."""
+def doctor(
+    config: Config = Path("croupier.toml"),
+    data: Data = Path("croupier.db"),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Check configuration, data file, keys, log and learning; may run beside the server.
+
+    Exit code 1 when something is wrong.
+
+    Examples:
+      croupier doctor
+
+      croupier doctor --config shop.toml --data shop.db --json
+    """
+    from croupier.runners.checks import check_all
+
+    findings = check_all(config, data)
+    if as_json:
+        print(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False))
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<16} {finding.detail}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

@@ -27,7 +27,6 @@ def up(
     up where the data file stands.
 
     Examples:
-
       croupier up
 
       croupier up --config shop.toml --data /var/lib/croupier/shop.db --port 8080

@@ -5,10 +5,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
-from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
+from croupier.adapters.sqlite import (
+    DataFileError,
+    Reader,
+    SqliteLog,
+    SqliteSnapshots,
+    SqliteState,
+    Writer,
+)
 from croupier.clock import Clock
 from croupier.config.errors import ConfigError
 from croupier.ports import EventLog, SnapshotCache, StateStore
+
+__all__ = ["Backends", "DataFileError", "open_backends"]
 
 
 class Backends(NamedTuple):
@@ -21,8 +30,10 @@ class Backends(NamedTuple):
     close: Callable[[], None]
 
 
-def open_backends(url: str | Path) -> Backends:
+def open_backends(url: str | Path, *, read_only: bool = False) -> Backends:
     """The adapters that a URL names: `memory://`, `sqlite:///file`, or the path of a file.
+
+    Read-only, a file may be looked at while another process writes to it.
 
     Raises DataFileError when the file cannot be used, ConfigError for another scheme.
     """
@@ -33,7 +44,5 @@ def open_backends(url: str | Path) -> Backends:
     path = text.removeprefix("sqlite:///")
     if "://" in path:
         raise ConfigError(f"data: {text!r}: expected a path, sqlite:///file or memory://")
-    writer = Writer(path, clock)
-    return Backends(
-        clock, SqliteLog(writer), SqliteState(writer), SqliteSnapshots(writer), writer.close
-    )
+    file = Reader(path) if read_only else Writer(path, clock)
+    return Backends(clock, SqliteLog(file), SqliteState(file), SqliteSnapshots(file), file.close)

@@ -1,4 +1,4 @@
-"""The secrets: keys that sign tokens, and the key that hides units; kept beside the data."""
+"""The secrets: keys that sign tokens, and the key that hides units."""
 
 import json
 import os

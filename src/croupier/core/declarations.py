@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from croupier.core.experiment import REWARD_FIELDS, STORY_FIELDS, Experiment
 from croupier.core.records import Arm, ArmSet, Declaration
 
@@ -52,6 +54,27 @@ class Declarations:
             (one.spec.longest_story for many in self._versions.values() for one in many.values()),
             default=0,
         )
+
+    def reinterpreted(self) -> "Declarations":
+        """The same history, with rewards as they are declared now.
+
+        A past version whose sessions were the same takes the newest reward, window and reward
+        version; one with other sessions keeps its own, for its trials would not compare.
+        """
+        book = Declarations()
+        for name, versions in self._versions.items():
+            now = self.latest(name)
+            for each in versions.values():
+                same = (each.spec.session, each.spec.slots) == (now.spec.session, now.spec.slots)
+                spec = msgspec.structs.replace(
+                    each.spec, reward=now.spec.reward, window=now.spec.window
+                )
+                taken = Declaration(
+                    version=each.version, reward_version=now.reward_version, at=each.at, spec=spec
+                )
+                book.apply(taken if same else each)
+            book.apply(self._arms[name])
+        return book
 
     def changes(self, spec: Experiment, at: int) -> Iterator[Declaration | ArmSet]:
         """The records that make `spec` the current declaration; none when nothing changed."""

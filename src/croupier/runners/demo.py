@@ -40,7 +40,7 @@ surface = "front page"
 
 
 class Summary(msgspec.Struct):
-    """What the demo found out. Shares are of decisions; lost and doubled count trials and clicks."""
+    """What the demo found out; shares are of decisions, lost and doubled count trials, clicks."""
 
     visitors: int
     observations: int
@@ -82,7 +82,7 @@ class Server:
         return "127.0.0.1", self._port
 
     def kill(self) -> None:
-        """kill −9: no goodbye, no flush."""
+        """Kill −9: no goodbye, no flush."""
         if self._process:
             self._process.kill()
             self._process.wait()

@@ -89,14 +89,20 @@ class Embedded:
             self._stopped.wait(_TRIM_SECONDS)
 
 
-def declare(settings: Settings, backends: Backends) -> Declarations:
-    """Read what was ever declared, and append what the settings change."""
+def read_declarations(backends: Backends) -> Declarations:
+    """What was ever declared."""
     declarations = Declarations()
     positions = {0: 0}
     while entries := backends.log.read(ARMS, positions, _ENTRIES):
         for record in codec.decode_all(entry.payload for entry in entries):
             declarations.apply(record)
         positions = {0: entries[-1].offset + 1}
+    return declarations
+
+
+def declare(settings: Settings, backends: Backends) -> Declarations:
+    """Read what was ever declared, and append what the settings change."""
+    declarations = read_declarations(backends)
     now = backends.clock.now()
     for spec in settings.experiments:
         changes = list(declarations.changes(spec, now))

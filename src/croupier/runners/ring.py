@@ -10,7 +10,9 @@ from croupier.apps.learn import Learn
 from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
 from croupier.core import codec
+from croupier.core.arms.table import roll_up
 from croupier.core.declarations import Declarations
+from croupier.core.duration import HOUR
 from croupier.core.records import Record, Tick
 from croupier.core.snapshot import Snapshot
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Positions, UnavailableError
@@ -47,7 +49,8 @@ class Ring:
         self.positions: Positions = {}
         self.error: str | None = None
         self._ticked = 0
-        self._saved = 0
+        self._save_at = backends.clock.now() + open_stories.SAVE_EVERY
+        self._rolled_up = 0
         self._shown_open: Counter[str] = Counter()
         self._stop = threading.Event()
 
@@ -108,7 +111,9 @@ class Ring:
                 if not self.step():
                     self._stop.wait(_IDLE_SECONDS)
                 self._try(self.refresh)
+                self._try(self._roll_up)
                 self._save_open()
+            self._save_open(now=True)
         except Exception as error:  # noqa: BLE001 - whatever it was, serving goes on and says so
             self.error = f"{type(error).__name__}: {error}"
             _LOG.exception("the ring has stopped; deciding goes on with the last snapshots")
@@ -145,12 +150,26 @@ class Ring:
         except UnavailableError as error:
             _LOG.warning("trying again later: %s", error)
 
-    def _save_open(self) -> None:
+    def _roll_up(self) -> None:
+        """Merge old periods into days, once an hour."""
         now = self._backends.clock.now()
-        if now - self._saved < open_stories.SAVE_EVERY:
+        if now - self._rolled_up < HOUR:
             return
-        if self._saved and open_stories.worth_saving(self._declarations):
+        standing = self._backends.states.load()
+        changes = roll_up(standing.sums, standing.watermark)
+        if changes:
+            self._backends.states.commit(
+                Commit(positions=standing.positions, watermark=standing.watermark, sums=changes)
+            )
+            self.learn.take(changes)
+        self._rolled_up = now
+
+    def _save_open(self, *, now: bool = False) -> None:
+        """Save the open stories where that spares a long re-read: each minute, and at the end."""
+        began = self._backends.clock.now()
+        if began < self._save_at and not now:
+            return
+        if open_stories.worth_saving(self._declarations) and self.positions:
             open_stories.save(self._backends, self.positions, self.join, self.observe)
-            cost = self._backends.clock.now() - now
-            now += 20 * cost
-        self._saved = now
+        took = self._backends.clock.now() - began
+        self._save_at = began + max(open_stories.SAVE_EVERY, 20 * took)

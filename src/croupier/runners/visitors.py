@@ -1,4 +1,4 @@
-"""Simulated visitors over real HTTP: decide, see, maybe click; resent until answered."""
+"""Simulated visitors over real HTTP: decide, see, maybe click."""
 
 import http.client
 import json

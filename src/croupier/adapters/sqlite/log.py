@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from croupier.adapters.sqlite.writer import Writer
+from croupier.adapters.sqlite.file import Reader
 from croupier.core import codec
 from croupier.ports import TOPICS, Entry, Positions
 
@@ -14,8 +14,8 @@ _TABLES = {topic: f"log_{topic}" for topic in TOPICS}
 class SqliteLog:
     """EventLog over a data file; KeyError for a topic that is not one of TOPICS."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, file: Reader) -> None:
+        self._file = file
 
     def append(self, topic: str, records: Sequence[bytes]) -> "Future[int]":
         """Append as one row; done, with its stamp, when the row is on disk."""
@@ -25,11 +25,11 @@ class SqliteLog:
             insert_payload(connection, table, stamp, payload)
             return stamp
 
-        return self._writer.submit(insert)
+        return self._file.submit(insert)
 
     def read(self, topic: str, positions: Positions, limit: int) -> list[Entry]:
         """At most `limit` rows from the position on."""
-        rows = self._writer.reader().execute(
+        rows = self._file.reader().execute(
             f"SELECT 0, offset, stamp, payload FROM {_TABLES[topic]} "  # noqa: S608
             "WHERE offset >= ? ORDER BY offset LIMIT ?",
             (positions.get(0, 0), limit),
@@ -39,7 +39,7 @@ class SqliteLog:
     def ends(self, topic: str) -> Positions:
         """One behind the last row that was ever appended, trimmed or not."""
         row = (
-            self._writer.reader()
+            self._file.reader()
             .execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (_TABLES[topic],))
             .fetchone()
         )
@@ -48,7 +48,7 @@ class SqliteLog:
     def since(self, topic: str, stamp: int) -> Positions:
         """The first row stamped at or after `stamp`, or the end."""
         row = (
-            self._writer.reader()
+            self._file.reader()
             .execute(
                 f"SELECT min(offset) FROM {_TABLES[topic]} WHERE stamp >= ?",  # noqa: S608
                 (stamp,),
@@ -65,7 +65,7 @@ class SqliteLog:
             sql = f"DELETE FROM {table} WHERE stamp < ?"  # noqa: S608
             return connection.execute(sql, (stamp,)).rowcount
 
-        return self._writer.submit(delete).result()
+        return self._file.submit(delete).result()
 
 
 def insert_payload(connection: sqlite3.Connection, table: str, stamp: int, payload: bytes) -> None:

@@ -4,7 +4,7 @@ import sqlite3
 
 import msgspec
 
-from croupier.adapters.sqlite.writer import Writer
+from croupier.adapters.sqlite.file import Reader
 from croupier.core.snapshot import Snapshot
 
 _DECODER = msgspec.msgpack.Decoder(Snapshot)
@@ -13,8 +13,8 @@ _DECODER = msgspec.msgpack.Decoder(Snapshot)
 class SqliteSnapshots:
     """SnapshotCache over a data file."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, file: Reader) -> None:
+        self._file = file
 
     def put(self, snapshot: Snapshot) -> bool:
         """Publish; False, and no effect, when this or a later version is there."""
@@ -34,7 +34,7 @@ class SqliteSnapshots:
             connection.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?)", row)
             return True
 
-        return self._writer.submit(insert).result()
+        return self._file.submit(insert).result()
 
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""
@@ -42,7 +42,7 @@ class SqliteSnapshots:
 
     def history(self, experiment: str, limit: int) -> list[Snapshot]:
         """The newest `limit` snapshots, oldest first."""
-        rows = self._writer.reader().execute(
+        rows = self._file.reader().execute(
             "SELECT payload FROM snapshots WHERE experiment = ? ORDER BY version DESC LIMIT ?",
             (experiment, limit),
         )
@@ -59,4 +59,4 @@ class SqliteSnapshots:
                 (at,),
             ).rowcount
 
-        return self._writer.submit(delete).result()
+        return self._file.submit(delete).result()

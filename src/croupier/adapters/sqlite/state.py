@@ -5,8 +5,8 @@ import struct
 import zlib
 from collections.abc import Iterable
 
+from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
-from croupier.adapters.sqlite.writer import Writer
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.ports import Commit, Standing
@@ -24,13 +24,13 @@ _COUNT = (
 class SqliteState:
     """StateStore over a data file."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
-        self._open = writer.path.with_name(writer.path.name + ".open")
+    def __init__(self, file: Reader) -> None:
+        self._file = file
+        self._open = file.path.with_name(file.path.name + ".open")
 
     def load(self, experiment: str | None = None) -> Standing:
         """Where learning stands, read in one transaction."""
-        connection = self._writer.reader()
+        connection = self._file.reader()
         where, chosen = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
         connection.execute("BEGIN")
         try:
@@ -76,7 +76,7 @@ class SqliteState:
                 "INSERT OR REPLACE INTO progress VALUES ('watermark', ?)", (commit.watermark,)
             )
 
-        self._writer.submit(apply).result()
+        self._file.submit(apply).result()
 
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Write a file beside the data file: checksummed frames, then moved into place."""

@@ -4,29 +4,27 @@ import fcntl
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from croupier.adapters.sqlite.file import (
+    APPLICATION,
+    SCHEMA_VERSION,
+    DataFileError,
+    Job,
+    Reader,
+    T,
+    check,
+)
 from croupier.clock import Clock
 from croupier.ports import TOPICS, UnavailableError
 
-T = TypeVar("T")
-Job = Callable[[sqlite3.Connection, int], T]
-"""What to do in the transaction; the second argument is the append stamp."""
-
-SCHEMA_VERSION = 1
-_APPLICATION = 0x43524F55  # "CROU"
 _MOST_JOBS = 4_096
 
 
-class DataFileError(Exception):
-    """The data file cannot be used: not ours, newer than us, or in use."""
-
-
-class Writer:
+class Writer(Reader):
     """Owns the data file: creates or checks it, locks out other writers, commits jobs in groups.
 
     A commit is durable when its futures are done (WAL, synchronous = FULL). When a group fails,
@@ -34,12 +32,12 @@ class Writer:
     """
 
     def __init__(self, path: str | Path, clock: Clock) -> None:
-        self.path, self.clock = Path(path), clock
-        self._lock = _lock_file(self.path)
-        self._readers = threading.local()
+        self.clock = clock
+        self._lock = _lock_file(Path(path))
         self._jobs: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
         try:
-            self._connection = _open_for_writing(self.path)
+            self._connection = _open_for_writing(Path(path))
+            super().__init__(path)
             clock.reach(_last_stamp(self._connection))
         except BaseException:
             self._lock.close()
@@ -60,20 +58,13 @@ class Writer:
             self._jobs.put((job, future))
         return future
 
-    def reader(self) -> sqlite3.Connection:
-        """This thread's own read-only connection."""
-        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
-        if connection is None:
-            connection = open_for_reading(self.path)
-            self._readers.connection = connection
-        return connection
-
     def close(self) -> None:
         """Commit what was submitted, then let go of the file."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
             self._thread.join()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
             self._lock.close()
 
@@ -108,17 +99,6 @@ class Writer:
         return True
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write; DataFileError when the file is not ours to read."""
-    if not path.exists():
-        raise DataFileError(f"{path}: no such data file")
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
-    )
-    _check(connection, path)
-    return connection
-
-
 def _open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
@@ -130,10 +110,10 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             schema = files("croupier.adapters.sqlite").joinpath("schema.sql").read_text()
             connection.executescript(
-                f"BEGIN; {schema} PRAGMA application_id = {_APPLICATION};"
+                f"BEGIN; {schema} PRAGMA application_id = {APPLICATION};"
                 f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
             )
-        _check(connection, path)
+        check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
@@ -141,21 +121,6 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise DataFileError(f"{path}: {error}") from error
     return connection
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    try:
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise DataFileError(f"{path}: {error}") from error
-    if application != _APPLICATION:
-        connection.close()
-        raise DataFileError(f"{path}: a SQLite file, but not one of Croupier's")
-    if version > SCHEMA_VERSION:
-        connection.close()
-        raise DataFileError(f"{path}: written by a newer Croupier (schema {version}); upgrade")
 
 
 def _lock_file(path: Path) -> Any:

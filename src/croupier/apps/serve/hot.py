@@ -168,7 +168,8 @@ async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise HttpError(400, "the connection was closed before the body was complete")
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > limit:
             raise HttpError(413, f"the body may have at most {limit} bytes")
         if not message.get("more_body", False):

@@ -1,0 +1,74 @@
+"""A data file: whose it is, which schema, and how it is read."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from croupier.ports import UnavailableError
+
+T = TypeVar("T")
+Job = Callable[[sqlite3.Connection, int], T]
+"""What to do in the transaction; the second argument is the append stamp."""
+
+SCHEMA_VERSION = 1
+APPLICATION = 0x43524F55  # "CROU"
+
+
+class DataFileError(Exception):
+    """The data file cannot be used: not ours, newer than us, or in use."""
+
+
+class Reader:
+    """A data file that somebody else may be writing: every thread gets a connection of its own."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._readers = threading.local()
+        self.reader()
+
+    def reader(self) -> sqlite3.Connection:
+        """This thread's own read-only connection."""
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is None:
+            connection = open_for_reading(self.path)
+            self._readers.connection = connection
+        return connection
+
+    def submit(self, job: Job[T]) -> "Future[T]":  # noqa: ARG002 - the writer does it
+        """Refuse: the future holds an UnavailableError."""
+        future: Future[T] = Future()
+        future.set_exception(UnavailableError(f"{self.path} was opened for reading only"))
+        return future
+
+    def close(self) -> None:
+        """Nothing to commit."""
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write; DataFileError when the file is not ours to read."""
+    if not path.exists():
+        raise DataFileError(f"{path}: no such data file")
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
+    )
+    check(connection, path)
+    return connection
+
+
+def check(connection: sqlite3.Connection, path: Path) -> None:
+    """DataFileError, and the connection closed, unless the file is ours and not newer than us."""
+    try:
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise DataFileError(f"{path}: {error}") from error
+    if application != APPLICATION:
+        connection.close()
+        raise DataFileError(f"{path}: a SQLite file, but not one of Croupier's")
+    if version > SCHEMA_VERSION:
+        connection.close()
+        raise DataFileError(f"{path}: written by a newer Croupier (schema {version}); upgrade")

@@ -1,0 +1,123 @@
+"""The checks behind `croupier doctor`: read-only, and safe beside a running server."""
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from croupier.config.backends import Backends, DataFileError, open_backends
+from croupier.config.errors import ConfigError
+from croupier.config.keys import TOKEN_KEYS, load_keys
+from croupier.config.settings import Settings, load_settings
+from croupier.core.duration import MINUTE, SECOND, format_duration
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS
+from croupier.runners.embedded import read_declarations
+
+_LEAST_FREE = 256 * 1024 * 1024
+
+
+class Finding(NamedTuple):
+    """One checked thing: whether it is in order, and what was seen."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+def check_all(config: Path, data: Path) -> list[Finding]:
+    """Every check that makes sense for what is there."""
+    findings: list[Finding] = []
+    settings = None
+    try:
+        settings = load_settings(config)
+        names = ", ".join(spec.name for spec in settings.experiments)
+        findings.append(Finding("configuration", ok=True, detail=f"{config}: {names}"))
+    except ConfigError as error:
+        findings += (Finding("configuration", ok=False, detail=each) for each in error.problems)
+    findings.append(_disk(data))
+    if not data.exists():
+        return [*findings, Finding("data file", ok=True, detail=f"{data}: made by the first `up`")]
+    findings.append(_keys(data))
+    try:
+        backends = open_backends(data, read_only=True)
+        findings.append(_integrity(data))
+        findings += _learning(backends, settings)
+    except (DataFileError, sqlite3.Error) as error:
+        findings.append(Finding("data file", ok=False, detail=str(error)))
+    return findings
+
+
+def _disk(data: Path) -> Finding:
+    free = shutil.disk_usage(data.absolute().parent).free
+    return Finding("disk", ok=free > _LEAST_FREE, detail=f"{free / 2**30:.1f} GiB free")
+
+
+def _keys(data: Path) -> Finding:
+    file = data.with_name(data.name + ".keys")
+    if TOKEN_KEYS not in os.environ and not file.exists():
+        return Finding("keys", ok=False, detail=f"{file} is missing: restore it from a backup")
+    try:
+        keys = load_keys(data, os.environ)
+    except ConfigError as error:
+        return Finding("keys", ok=False, detail="; ".join(error.problems))
+    if file.exists() and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        return Finding("keys", ok=False, detail=f"{file} can be read by others: chmod 600 it")
+    return Finding("keys", ok=True, detail=f"{len(keys.token)} token keys, {max(keys.token)} signs")
+
+
+def _integrity(data: Path) -> Finding:
+    connection = sqlite3.connect(f"{data.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    finally:
+        connection.close()
+    size = data.stat().st_size / 2**20
+    return Finding("data file", ok=answer == "ok", detail=f"{data}: {size:.1f} MiB, {answer}")
+
+
+def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding]:
+    standing, ends = backends.states.load(), backends.log.ends(EVENTS)
+    behind = sum(max(0, end - standing.positions.get(p, 0)) for p, end in ends.items() if end)
+    yield Finding("lag", ok=behind < 10_000, detail=f"{behind} entries not read yet")
+    newest = _newest_stamp(backends)
+    ahead = newest - backends.clock.now()
+    text = f"newest record {format_duration(max(0, -ahead) // SECOND * SECOND)} ago"
+    if ahead > 0:
+        text = f"newest record is {format_duration(ahead)} in the future: was the clock set back?"
+    yield Finding("clock", ok=ahead < MINUTE, detail=text)
+    declarations = read_declarations(backends)
+    for name in declarations.names():
+        snapshot = backends.cache.latest(name)
+        counts = {what: count for (which, what), count in standing.counts.items() if which == name}
+        shares = (
+            ", ".join(
+                f"{arm} {share:.1%}"
+                for arm, share in sorted(
+                    zip(snapshot.names, snapshot.weights, strict=True), key=lambda each: -each[1]
+                )[:5]
+            )
+            if snapshot
+            else "no snapshot"
+        )
+        yield Finding(
+            name,
+            ok=snapshot is not None,
+            detail=f"{counts.get('observations', 0)} observations, {standing.open.get(name, 0)} "
+            f"open, {counts.get('late', 0)} late; v{snapshot.version if snapshot else 0}: {shares}",
+        )
+    for spec in settings.experiments if settings else ():
+        changes = [type(each).__name__ for each in declarations.changes(spec, 0)]
+        if changes and spec.name in declarations.names():
+            detail = f"the next start declares: {', '.join(changes)}"
+            yield Finding(spec.name, ok=True, detail=detail)
+
+
+def _newest_stamp(backends: Backends) -> int:
+    stamps = [0]
+    for topic in (EVENTS, FUNNELS, OBSERVATIONS):
+        last = {p: end - 1 for p, end in backends.log.ends(topic).items()}
+        stamps += (entry.stamp for entry in backends.log.read(topic, last, 1))
+    return max(stamps)

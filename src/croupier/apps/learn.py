@@ -1,6 +1,5 @@
 """learn: observations → sums → snapshots; it alone must not count twice."""
 
-import logging
 from collections.abc import Iterable, Mapping
 
 from croupier.core.arms.sums import StateKey, Sums
@@ -10,8 +9,6 @@ from croupier.core.learn import Learned, absorb, publish
 from croupier.core.records import Observation
 from croupier.core.snapshot import Snapshot
 from croupier.ports import SnapshotCache
-
-_LOG = logging.getLogger(__name__)
 
 
 class Learn:
@@ -23,7 +20,6 @@ class Learn:
         self._snapshots: dict[str, Snapshot] = {}
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
-        self.clamped: dict[str, int] = {}
 
     def absorb(self, observations: Iterable[Observation]) -> Learned:
         """What observations add; nothing changes until `take` is told that it is committed."""
@@ -55,34 +51,19 @@ class Learn:
         if name in self._published and name not in self._changed and not ageing:
             return None
         made = self._make(name, last.version + 1 if last else 1, now, watermark)
+        fresh = None if last is not None and _same(last, made) else made
+        if fresh is not None:
+            self._cache.put(fresh)
+        self._snapshots[name] = fresh or last or made
         self._published[name] = now
         self._changed.discard(name)
-        if last is not None and _same(last, made):
-            self._snapshots[name] = last
-            return None
-        self._cache.put(made)
-        self._snapshots[name] = made
-        self._warn_of_clamped_floor(made)
-        return made
+        return fresh
 
     def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:
         declaration = self._declarations.latest(name)
         table = self._tables.get((name, declaration.reward_version), ArmTable())
         arms = self._declarations.arms(name)
         return publish(declaration, arms, table, version, now, watermark)
-
-    def _warn_of_clamped_floor(self, snapshot: Snapshot) -> None:
-        arms = len(snapshot.arms)
-        asked, used = snapshot.policy.asked_floor(arms), snapshot.policy.usable_floor(arms)
-        if used < asked:
-            self.clamped[snapshot.experiment] = self.clamped.get(snapshot.experiment, 0) + 1
-            _LOG.warning(
-                "%s: floor %g for %d arms is too much, %g is used",
-                snapshot.experiment,
-                asked,
-                arms,
-                used,
-            )
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:

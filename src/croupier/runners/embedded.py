@@ -1,6 +1,7 @@
 """The embedded runner: the ring and its doors in one process, on one file."""
 
 import logging
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from croupier.config.keys import Keys
 from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.declarations import Declarations
+from croupier.core.records import ArmSet, Declaration
 from croupier.core.token import Signer
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS
 from croupier.runners.ring import Ring
@@ -80,9 +82,10 @@ class Embedded:
         self.backends.close()
 
     def _trim(self) -> None:
+        """Drop what is older than the retention, but nothing that is still to be read."""
         retention = self.settings.log.retention or 0
         while not self._stopped.is_set():
-            before = self.backends.clock.now() - retention
+            before = self.ring.join.time.value - retention
             for topic in (EVENTS, FUNNELS, OBSERVATIONS):
                 self.backends.log.trim(topic, before)
             self.backends.cache.trim(before)
@@ -110,8 +113,14 @@ def declare(settings: Settings, backends: Backends) -> Declarations:
             backends.log.append(ARMS, [codec.encode(record) for record in changes]).result()
         for record in changes:
             declarations.apply(record)
-            _LOG.info("%s: %s", spec.name, type(record).__name__.lower())
+            _LOG.info("%s: declared %s", spec.name, _in_words(record))
     return declarations
+
+
+def _in_words(record: Declaration | ArmSet) -> str:
+    if isinstance(record, ArmSet):
+        return "arms " + ", ".join(arm.name for arm in record.arms if arm.status == "active")
+    return f"version {record.version}, reward version {record.reward_version}"
 
 
 def up(
@@ -124,6 +133,7 @@ def up(
 ) -> None:
     """Run until SIGINT or SIGTERM; what is open then is recovered at the next start."""
     sys.setswitchinterval(_GIL_SECONDS)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     embedded = Embedded(settings, open_backends(data), keys)
     try:
         embedded.start()
@@ -137,6 +147,9 @@ def up(
             server_header=False,
         )
         server = _Server(config, lambda: on_ready(_address(server, host)))
+        # uvicorn raises the signal that stopped it once more, which must not stop us half-way.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         server.run()
     finally:
         embedded.stop()

@@ -8,8 +8,7 @@ from math import log
 from struct import Struct, pack
 from typing import NamedTuple
 
-from croupier.core.experiment import Experiment
-from croupier.core.records import Decision, Reason
+from croupier.core.records import Decision, Declaration, Reason
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 
@@ -82,10 +81,14 @@ class Menu:
 
 
 class Decider:
-    """Decides for one experiment from one snapshot; nothing is written, nothing is random."""
+    """Decides for one experiment from one snapshot; nothing is written, nothing is random.
 
-    def __init__(self, snapshot: Snapshot, spec: Experiment) -> None:
-        self.snapshot, self.spec = snapshot, spec
+    Decisions are made under the newest declaration, also when the snapshot is older than it.
+    """
+
+    def __init__(self, snapshot: Snapshot, declaration: Declaration) -> None:
+        self.snapshot, self.spec = snapshot, declaration.spec
+        self._declaration, spec = declaration.version, declaration.spec
         self.menu = Menu(snapshot.arms, snapshot.names, snapshot.weights)
         self._places = {name: place for place, name in enumerate(snapshot.names)}
         self._menus: dict[frozenset[int], Menu] = {}
@@ -127,7 +130,7 @@ class Decider:
             experiment=self.spec.name,
             unit=unit,
             session=session,
-            declaration=self.snapshot.declaration,
+            declaration=self._declaration,
             snapshot=self.snapshot.version,
             slate=menu.slates[place],
             propensities=propensities,

@@ -63,12 +63,16 @@ class Embedded:
         return HotDoors(self.service, make_app(self.service))
 
     def start(self) -> None:
-        """Serve the last snapshots, recover, and let the ring turn."""
+        """Serve the last snapshots at once; recover, and let the ring turn, behind them.
+
+        Where an experiment has no snapshot yet, it is made first.
+        """
         for spec in self.settings.experiments:
             snapshot = self.backends.cache.latest(spec.name)
             if snapshot is not None:
                 self.service.accept(snapshot)
-        self.ring.recover()
+        if not self.service.ready:
+            self.ring.recover()
         self._thread.start()
         if self.settings.log.retention is not None:
             self._trimmer.start()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from croupier.core.duration import UNITS
@@ -13,7 +14,7 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f
 """Told apart with any colour vision (Okabe & Ito 2008, Color Universal Design), and a violet."""
 _OTHERS = "#8c8c8c"
 
-_WIDTH, _PLOT, _LEFT, _TOP, _GAP, _LEGEND = 860, 210, 58, 64, 62, 170
+_WIDTH, _PLOT, _LEFT, _TOP, _GAP, _LEGEND = 880, 210, 58, 82, 82, 190
 _STYLE = """
   text { font: 13px system-ui, -apple-system, "Segoe UI", "Helvetica Neue", Arial, sans-serif;
          fill: #24292f }
@@ -55,10 +56,17 @@ def share_pictures(
     names: Sequence[str],
     panels: Mapping[str, Rows],
     axis: str = "visitors",
+    best: Sequence[str] = (),
 ) -> str:
-    """The same for several policies: small multiples under one title, with one legend."""
-    names, drawn, colours = _fewer(names, [Panel(*panel) for panel in panels.items()])
-    height = _TOP + len(drawn) * (_PLOT + _GAP)
+    """The same for several policies, as small multiples under one title.
+
+    `best` names the truly best arm of each step, where somebody knows: a strip above the shares.
+    """
+    names, drawn, colours = fewer(names, [Panel(*panel) for panel in panels.items()])
+    height = _TOP + len(drawn) * (_PLOT + _GAP) - 40
+    edges = [_LEFT + x / times[-1] * (_WIDTH - _LEGEND - _LEFT) for x in (0.0, *times)]
+    colour = dict(zip(names, colours, strict=False))
+    strip = [(step, colour.get(name, _OTHERS)) for step, name in enumerate(best)]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
@@ -66,11 +74,16 @@ def share_pictures(
         f'<text class="title" x="{_LEFT}" y="30">{escape(title)}</text>',
     ]
     for place, panel in enumerate(drawn):
-        parts += _panel(panel, times, names, colours, _TOP + place * (_PLOT + _GAP), axis)
+        top = _TOP + place * (_PLOT + _GAP)
+        parts += _areas(panel.shares, edges, names, colours, top)
+        parts += _axes(times[-1], top, axis)
+        parts += _strip(strip, edges, top)
+        parts += _legend(names, colours, panel.shares[-1], top)
+        parts.append(f'<text class="panel" x="{_LEFT}" y="{top - 24}">{escape(panel.title)}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
-def _fewer(
+def fewer(
     names: Sequence[str], panels: Sequence[Panel]
 ) -> tuple[list[str], list[Panel], list[str]]:
     """Merge all but the arms that had the largest share anywhere into "others"."""
@@ -88,38 +101,37 @@ def _fewer(
     return [*(names[arm] for arm in keep), rest], fewer, [*COLOURS[: len(keep)], _OTHERS]
 
 
-def _panel(
-    panel: Panel,
-    times: Sequence[float],
-    names: Sequence[str],
-    colours: Sequence[str],
-    top: float,
-    axis: str,
+def _areas(
+    shares: Rows, edges: Sequence[float], names: Sequence[str], colours: Sequence[str], top: float
 ) -> list[str]:
-    """One plot: areas from the bottom up, a grid over them, axes, and the legend beside it."""
-    end, right = times[-1], _WIDTH - _LEGEND
-    edges = [0.0, *times]
-    middles = [(a + b) / 2 for a, b in zip(edges, times, strict=False)]
-    across = [_LEFT + x / end * (right - _LEFT) for x in (0.0, *middles, end)]
-    rows = [panel.shares[0], *panel.shares, panel.shares[-1]]
+    """Areas from the bottom up, each step's share at its middle."""
+    middles = ((a + b) / 2 for a, b in pairwise(edges))
+    across = [edges[0], *middles, edges[-1]]
+    rows = [shares[0], *shares, shares[-1]]
     below, parts = [0.0] * len(rows), []
     for arm, name in enumerate(names):
         above = [base + row[arm] for base, row in zip(below, rows, strict=True)]
         path = [*zip(across, above, strict=True), *reversed([*zip(across, below, strict=True)])]
         points = " ".join(f"{x:.1f},{top + _PLOT * (1 - min(y, 1.0)):.1f}" for x, y in path)
-        parts.append(
-            f'<polygon class="area" fill="{colours[arm]}" points="{points}">'
-            f"<title>{escape(name)}</title></polygon>"
-        )
+        area = f'<polygon class="area" fill="{colours[arm]}" points="{points}">'
+        parts.append(f"{area}<title>{escape(name)}</title></polygon>")
         below = above
-    parts += _axes(end, right, top, axis)
-    if panel.title:
-        parts.append(f'<text class="panel" x="{_LEFT}" y="{top - 9}">{escape(panel.title)}</text>')
-    return parts + _legend(names, colours, panel.shares[-1], right + 16, top)
+    return parts
 
 
-def _axes(end: float, right: float, top: float, axis: str) -> list[str]:
-    parts, bottom = [], top + _PLOT
+def _strip(strip: Sequence[tuple[int, str]], edges: Sequence[float], top: float) -> list[str]:
+    """Above the shares, step by step: the colour of the arm that deserves them."""
+    parts = [
+        f'<rect x="{edges[step]:.1f}" width="{edges[step + 1] - edges[step] + 0.3:.1f}" '
+        f'y="{top - 16}" height="6" shape-rendering="crispEdges" fill="{colour}"/>'
+        for step, colour in strip
+    ]
+    label = f'<text class="end" x="{_LEFT - 8}" y="{top - 9}">best</text>'
+    return [*parts, label] if parts else []
+
+
+def _axes(end: float, top: float, axis: str) -> list[str]:
+    parts, bottom, right = [], top + _PLOT, _WIDTH - _LEGEND
     for percent in (0, 25, 50, 75, 100):
         y = bottom - _PLOT * percent / 100
         parts += [
@@ -132,15 +144,16 @@ def _axes(end: float, right: float, top: float, axis: str) -> list[str]:
             f'<line class="tick" x1="{x:.1f}" x2="{x:.1f}" y1="{bottom}" y2="{bottom + 5}"/>',
             f'<text class="axis" x="{x:.1f}" y="{bottom + 19}" text-anchor="middle">{text}</text>',
         ]
-    label = f'<text class="axis" x="{right + 16}" y="{bottom + 19}">{escape(axis)}</text>'
+    label = f'<text class="axis" x="{right + 32}" y="{bottom + 19}">{escape(axis)}</text>'
     return [*parts, label]
 
 
 def _legend(
-    names: Sequence[str], colours: Sequence[str], last: Sequence[float], x: float, top: float
+    names: Sequence[str], colours: Sequence[str], last: Sequence[float], top: float
 ) -> list[str]:
     """The arms in the order in which they are stacked, each with its share at the end."""
-    parts = []
+    x, parts = _WIDTH - _LEGEND + 16, []
+    parts.append(f'<text class="end" x="{_WIDTH - 14}" y="{top - 6}">at the end</text>')
     for place, arm in enumerate(reversed(range(len(names)))):
         y = top + 4 + place * 22
         name = names[arm] if len(names[arm]) <= 14 else names[arm][:13] + "…"

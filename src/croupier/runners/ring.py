@@ -51,6 +51,7 @@ class Ring:
         self._ticked = 0
         self._save_at = backends.clock.now() + open_stories.SAVE_EVERY
         self._rolled_up = 0
+        self._recovered = False
         self._shown_open: Counter[str] = Counter()
         self._stop = threading.Event()
 
@@ -64,7 +65,8 @@ class Ring:
             open_stories.recover(
                 self._backends, self._declarations, standing, self.join, self.observe
             )
-        self.refresh()
+        self._recovered = True
+        self._try(self.refresh)
 
     def step(self) -> bool:
         """Read some entries and commit all that follows; False when there was nothing to read."""
@@ -105,8 +107,10 @@ class Ring:
             self._on_snapshot(snapshot)
 
     def run(self) -> None:
-        """Turn until `stop`; an error that cannot pass is logged and kept in `error`."""
+        """Recover, then turn until `stop`; what cannot pass is logged and kept in `error`."""
         try:
+            if not self._recovered:
+                self.recover()
             while not self._stop.is_set():
                 if not self.step():
                     self._stop.wait(_IDLE_SECONDS)

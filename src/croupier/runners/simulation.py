@@ -117,10 +117,10 @@ class Table:
         self._log = MemoryLog(self._clock)
         self._states, self._cache = MemoryState(self._log), MemorySnapshots()
         backends = Backends(self._clock, self._log, self._states, self._cache, lambda: None)
-        declarations = Declarations()
-        for record in declarations.changes(spec, MIDNIGHT):
-            declarations.apply(record)
-        self._ring = Ring(backends, declarations, [spec.name], self._accept)
+        self._declarations = Declarations()
+        for record in self._declarations.changes(spec, MIDNIGHT):
+            self._declarations.apply(record)
+        self._ring = Ring(backends, self._declarations, [spec.name], self._accept)
         self._kind = outcome_kind(spec)
         self._waiting: list[tuple[int, int, bytes]] = []
         self._order = 0
@@ -166,7 +166,7 @@ class Table:
 
     def _accept(self, snapshot: Snapshot) -> None:
         self.snapshots += 1
-        self._decider = Decider(snapshot, self.spec)
+        self._decider = Decider(snapshot, self._declarations.latest(self.spec.name))
 
     def _decide(self, unit: bytes, at: int, number: int) -> Decision:
         tracking_id = at.to_bytes(6, "big") + number.to_bytes(9, "big")

@@ -86,7 +86,7 @@ class Service:
         name = snapshot.experiment
         current = self._deciders.get(name)
         if current is None or current.snapshot.version < snapshot.version:
-            self._deciders[name] = Decider(snapshot, self.experiments[name])
+            self._deciders[name] = Decider(snapshot, self.declarations.latest(name))
 
     def snapshot(self, name: str) -> Snapshot | None:
         """What is being served for an experiment."""

@@ -1,0 +1,203 @@
+"""The documents do what they say: their commands run, their settings exist, their links lead."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from croupier.cli import app
+from croupier.config.keys import TOKEN_KEYS, UNIT_KEY
+from croupier.config.settings import LogTable, Server, parse_settings
+from croupier.core.experiment import Experiment
+from croupier.core.policies.registry import POLICIES
+from croupier.core.reward import Term
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of one language, in order, without their indentation."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+
+
+def shell(folder: Path, script: str) -> str:
+    """Run a block as a reader would, in a folder, with the command on the path."""
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=os.environ | {"PATH": PATH},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, f"{script}\n{ran.stdout}\n{ran.stderr}"
+    return ran.stdout
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """A real `croupier up` on the folder's croupier.toml and croupier.db; its address."""
+    command = [sys.executable, "-m", "croupier", "up", "--port", "0", "--log-level", "warning"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("listening on "), line
+        try:
+            yield line.split()[-1]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=20) == 0
+
+
+def post(url: str, body: object) -> Any:
+    """The decoded answer to a JSON request."""
+    request = urllib.request.Request(url, json.dumps(body).encode())
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+README_TOML = blocks("README.md", "toml")[0]
+QUICK = 'expose_within = "100ms"\nwindow = "100ms"\nlateness = "100ms"\nsession = "none"\n'
+
+
+def test_the_readme_declares_a_valid_experiment() -> None:
+    assert parse_settings(README_TOML).experiments[0].name == "top-button"
+
+
+def test_the_readme_shows_real_requests_and_answers(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML)
+    decide, report = (each for each in blocks("README.md", "sh") if each.startswith("curl"))
+    shown = [json.loads(each) for each in blocks("README.md", "json")]
+    with server(tmp_path) as url:
+        here = url.removeprefix("http://")
+        decided = json.loads(shell(tmp_path, decide.replace("localhost:8080", here)))
+        assert decided.keys() == shown[0].keys()
+        asked = report.replace("localhost:8080", here).replace("AQEB…", decided["token"])
+        assert json.loads(shell(tmp_path, asked)) == shown[1]
+
+
+def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/declare-an-experiment.md"
+    (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0])
+    check, simulate = blocks(page, "sh")
+    assert "hero-banner" in shell(tmp_path, check)
+    assert "thompson" in shell(tmp_path, simulate.replace("100000", "2000"))
+
+
+def test_a_page_is_wired_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML)
+    names: dict[str, Any] = {}
+    exec(blocks("docs/howto/wire-a-page.md", "python")[0], names)
+    with server(tmp_path) as url:
+        arm, token = names["decide"](url, "u-1")
+        assert arm in {"install", "free-trial", "see-recipes"}
+        seen = [{"kind": "impression", "token": token}, {"kind": "click", "token": token}]
+        assert post(f"{url}/v1/events", seen) == {"accepted": 2, "rejected": []}
+    assert names["decide"](url, "u-1") == ("install", None)
+
+
+def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
+    with server(tmp_path) as url:
+        _one_trial(url, "click", "enrol")
+    changed = README_TOML.replace("{ click = 1.0 }", "{ click = 1.0, enrol = 5.0 }")
+    (tmp_path / "croupier.toml").write_text(changed + QUICK)
+    shell(tmp_path, blocks("docs/howto/change-a-reward.md", "sh")[0])
+    with server(tmp_path) as url:
+        page = _page(url)
+    assert page["reward_version"] == 2
+    assert sum(arm["reward_sum"] for arm in page["arms"]) == 6.0
+
+
+def test_a_backup_is_restored_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
+    save, restore, check = blocks("docs/howto/back-up-and-restore.md", "sh")
+    with server(tmp_path) as url:
+        _one_trial(url, "click")
+        shell(tmp_path, save)
+        _one_trial(url, "click")
+    for file in tmp_path.glob("croupier.db*"):
+        file.unlink()
+    shell(tmp_path, restore)
+    assert "the stored sums are what the log says" in shell(tmp_path, check)
+    with server(tmp_path) as url:
+        assert _page(url)["observations"] == 1
+
+
+def _one_trial(url: str, *kinds: str) -> None:
+    before = _page(url)["observations"]
+    token = post(f"{url}/v1/experiments/top-button/decide", {"unit": f"u-{before}"})["token"]
+    events = [{"kind": kind, "token": token} for kind in ("impression", *kinds)]
+    assert post(f"{url}/v1/events", events)["accepted"] == len(events)
+    while _page(url)["observations"] == before:
+        pass
+
+
+def _page(url: str) -> Any:
+    with urllib.request.urlopen(f"{url}/v1/experiments/top-button", timeout=10) as answer:
+        return json.load(answer)
+
+
+SETTINGS = {
+    *Experiment.__struct_fields__,
+    *Server.__struct_fields__,
+    *LogTable.__struct_fields__,
+    *Term.__struct_fields__,
+    *POLICIES,
+    *(field for policy in POLICIES.values() for field in policy.__struct_fields__),
+    TOKEN_KEYS,
+    UNIT_KEY,
+}
+
+
+@pytest.mark.parametrize("setting", sorted(SETTINGS))
+def test_every_setting_is_documented(setting: str) -> None:
+    reference = (ROOT / "docs/reference/croupier-toml.md").read_text(encoding="utf-8")
+    assert re.search(rf"`[^`]*\b{setting}\b[^`]*`", reference)
+
+
+def test_the_reference_gives_the_defaults_that_hold() -> None:
+    table = (ROOT / "docs/reference/croupier-toml.md").read_text(encoding="utf-8")
+    text = "\n".join(
+        f"{key} = {default}"
+        for key, default in re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", table, re.MULTILINE)
+        if key in Experiment.__struct_fields__
+    )
+    least = README_TOML.split("default")[0] + 'default = "install"\nreward = { click = 1.0 }\n'
+    written = parse_settings(least + text).experiments[0]
+    assert written == parse_settings(least).experiments[0]
+    assert len(tomllib.loads(text)) == len(
+        [field for field in msgspec.structs.fields(Experiment) if field.required is False]
+    )
+
+
+def test_every_command_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    names = {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback
+    }
+    assert not {name for name in names - {"version"} if f"croupier {name}" not in text}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]

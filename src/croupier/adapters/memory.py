@@ -1,6 +1,7 @@
 """All three ports in dicts: their meaning, written to be read."""
 
 import bisect
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
@@ -79,23 +80,27 @@ class MemoryState:
         )
 
     def commit(self, commit: Commit) -> None:
-        """Add one step of the ring."""
-        now = self._standing
+        """Add one step of the ring: work out all of it, then put it in place."""
+        now, every = self.load(), {late.identity: late for late in commit.late}
+        payloads = [(topic, codec.join(records)) for topic, records in commit.output.items()]
+        for topic, _ in payloads:
+            self._log.ends(topic)
         for key, added in commit.sums.items():
             total = now.sums.pop(key, Sums()) + added
             if any(total):
                 now.sums[key] = total
+        new = {identity: late for identity, late in every.items() if identity not in self._late}
+        counts = Counter(now.counts) + Counter((late.experiment, "late") for late in new.values())
         for place, count in commit.counts.items():
-            now.counts[place] = now.counts.get(place, 0) + count
-        for late in commit.late:
-            if self._late.setdefault(late.identity, late) is late:
-                place = (late.experiment, "late")
-                now.counts[place] = now.counts.get(place, 0) + 1
+            counts[place] += count
+        now.counts = dict(counts)
         now.open.update(commit.open)
         now.positions.update(commit.positions)
         now.watermark = commit.watermark
-        for topic, records in commit.output.items():
-            self._log.append_payload(topic, codec.join(records))
+        for topic, payload in payloads:
+            self._log.append_payload(topic, payload)
+        self._late |= new
+        self._standing = now
 
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Keep a copy of the open stories."""
@@ -126,12 +131,13 @@ class MemorySnapshots:
 
     def history(self, experiment: str, limit: int) -> list[Snapshot]:
         """The newest `limit` snapshots, oldest first."""
-        return self._history.get(experiment, [])[-limit:]
+        history = self._history.get(experiment, [])
+        return history[max(0, len(history) - limit) :]
 
     def trim(self, at: int) -> int:
         """Drop snapshots published before `at`, but never the newest of an experiment."""
         before = sum(map(len, self._history.values()))
         for name, history in self._history.items():
-            kept = [snapshot for snapshot in history if snapshot.at >= at]
-            self._history[name] = kept or history[-1:]
+            kept = [snapshot for snapshot in history[:-1] if snapshot.at >= at]
+            self._history[name] = kept + history[-1:]
         return before - sum(map(len, self._history.values()))

@@ -8,6 +8,7 @@ from croupier import __version__
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
 from croupier.cli.replay import replay
+from croupier.cli.simulate import simulate
 from croupier.cli.up import up
 
 app = typer.Typer(
@@ -18,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, demo, replay, doctor):
+for command in (up, demo, simulate, replay, doctor):
     app.command(no_args_is_help=False)(command)
 
 

@@ -1,4 +1,4 @@
-"""croupier replay: add the whole log up again, to check the sums or to rebuild them."""
+"""croupier replay: add the whole log up again, to check or rebuild the sums."""
 
 import json
 import sys

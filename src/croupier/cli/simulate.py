@@ -1,8 +1,6 @@
-"""croupier simulate: the real ring in a world whose truth is known."""
+"""croupier simulate: policies in a world whose truth is known."""
 
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,83 +9,117 @@ import typer
 from croupier.cli.options import Json, Seed
 
 if TYPE_CHECKING:
-    from croupier.core.experiment import Experiment
+    from croupier.cli.players import Play
     from croupier.core.worlds.regret import Simulation
-    from croupier.core.worlds.world import World
 
-_NAME = "simulated"
+WorldName = Annotated[str, typer.Option(help="One of the worlds above.")]
+Policies = Annotated[
+    list[str] | None,
+    typer.Option(help="kind, or kind:key=value,key=value; may be given several times."),
+]
+Visits = Annotated[int, typer.Option(min=1, help="How many visits come.")]
+Arms = Annotated[
+    str | None, typer.Option(help="The arms' mean success rates; 0.02,0.025,0.03 if not said.")
+]
+Refresh = Annotated[
+    str | None, typer.Option(help="How often weights are published; 1m if not said.")
+]
+Session = Annotated[
+    str | None, typer.Option(help='How long a session lasts, or "none"; 15m if not said.')
+]
+SomeConfig = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Take all settings from this file …")
+]
+Declared = Annotated[str | None, typer.Option(help="… and this experiment in it.")]
+Picture = Annotated[Path | None, typer.Option(help="Write shares over time as an SVG.")]
 
 
 def simulate(  # noqa: PLR0913 - one parameter an option
-    world: Annotated[str, typer.Option(help="One of the worlds above.")] = "stationary",
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(help="kind or kind:key=value,key=value; may be given several times."),
-    ] = None,
-    visits: Annotated[int, typer.Option(min=1, max=100_000_000, help="How many visits.")] = 100_000,
+    world: WorldName = "stationary",
+    policy: Policies = None,
+    visits: Visits = 100_000,
     seed: Seed = 1,
-    arms: Annotated[
-        str | None, typer.Option(help="True mean success rate of each arm, by default 2 to 3 %.")
-    ] = None,
-    refresh: Annotated[str | None, typer.Option(help="How often weights are published.")] = None,
-    session: Annotated[str | None, typer.Option(help='Length of a session, or "none".')] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Take the settings declared there …")
-    ] = None,
-    experiment: Annotated[str | None, typer.Option(help="… for the experiment of this name.")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Write shares over time to an SVG.")] = None,
+    arms: Arms = None,
+    refresh: Refresh = None,
+    session: Session = None,
+    config: SomeConfig = None,
+    experiment: Declared = None,
+    picture: Picture = None,
     *,
     as_json: Json = False,
 ) -> None:
     """Play policies against a world whose truth is known: regret, and shares over time.
 
-    The ring is the real one, in simulated time; all policies meet the same visits. What it
-    learned is held against what happened, to the last trial.
+    The ring is the real one, in simulated time; all policies meet the same visits. What was
+    learned is held against what happened, to the last trial (exit code 1 if they differ).
 
-    Worlds (1,000 visits an hour):
+    Worlds, with 1,000 visits an hour:
 
-    - stationary: nothing changes; reports arrive once, within a second.
+    * `stationary`: nothing changes; reports arrive once, within seconds.
+    * `drifting`: arms take the lead in turn, over four days.
+    * `cyclic`: traffic peaks at noon and all rates in the evening; the best arm stays best.
+    * `delayed`: half of the outcomes take over 5 minutes, and 14% over 15.
+    * `hostile`: reports come shuffled, twice (20%), hours late (5%), never (1%).
+    * `returning`: six visits in ten are by units that came before, up to a day ago.
 
-    - drifting: arms take the lead in turn, over four days.
-
-    - cyclic: traffic peaks at noon and all rates in the evening; the best arm stays best.
-
-    - delayed: half of the outcomes take over 5 minutes, and 14 % over 15.
-
-    - hostile: reports come twice (20 %), shuffled, hours late (5 %), or never (1 %).
-
-    - returning: six visits in ten are by units that came before, seconds to a day ago.
-
-    Examples:
+    For example:
 
       croupier simulate
 
-      croupier simulate --world drifting --policy thompson --policy thompson:half_life=12h
+      croupier simulate --policy thompson --policy epsilon_greedy:epsilon=0.1
 
-      croupier simulate --arms 0.02,0.025,0.03 --refresh 10s --seed 7 --picture shares.svg
+      croupier simulate --world drifting --policy thompson:half_life=12h
 
-      croupier simulate --config croupier.toml --experiment top-button --json
+      croupier simulate --arms 0.04,0.05 --refresh 10s --picture shares.svg
+
+      croupier simulate --config croupier.toml --experiment top-button
     """
     import msgspec
 
-    from croupier.runners import simulation
+    from croupier.cli.players import Options, play_of
+    from croupier.cli.shares import report
 
-    chosen = _world(world)
-    rates = None if arms is None else _rates(arms)
-    base = _declared(config, experiment, refresh, session, rates)
-    base_rates = rates or _spread(len(base.arms))
-    if problem := chosen.change.problem(base_rates):
-        raise typer.BadParameter(f"{problem} in the {world} world", param_hint="--arms")
-    players = {text: _with_policy(base, text) for text in policy or ()} or {
-        str(base.policy.__struct_config__.tag): base
-    }
-    with _Progress(visits * len(players), shown=not as_json) as on_visits:
-        result = simulation.simulate(
-            chosen, base_rates, players, visits, seed, on_visits=on_visits
-        )
+    options = Options(world, seed, config, experiment, arms, refresh, session, picture)
+    found = _played(play_of(options, policy or []), visits, quiet=as_json)
+    if picture is not None:
+        _draw(found, picture)
     if as_json:
-        print(msgspec.json.encode(result).decode())
+        print(msgspec.json.encode(found).decode())
     else:
-        _report(result)
-    if picture:
-        _draw(result, picture)
+        report(found)
+    if not all(run.exact for run in found.runs):
+        raise typer.Exit(1)
+
+
+def _played(play: "Play", visits: int, *, quiet: bool) -> "Simulation":
+    """Simulate, with a bar on stderr where somebody may look at it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from croupier.runners.simulation import simulate as run
+
+    hidden = quiet or not sys.stderr.isatty()
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+        task = bar.add_task("", total=visits * len(play.players))
+        return run(
+            play.world,
+            play.rates,
+            play.players,
+            visits,
+            play.seed,
+            on_visits=lambda done: bar.advance(task, done),
+        )
+
+
+def _draw(found: "Simulation", file: Path) -> None:
+    from croupier.runners.picture import share_pictures
+
+    title = f"Share of each arm over time: {found.visits:,} visits to the {found.world} world"
+    panels = {
+        f"{run.policy}: {run.of_uniform:.0%} of uniform's regret": run.shares for run in found.runs
+    }
+    file.write_text(
+        share_pictures(title, found.times, found.arms, panels, "time", found.best), encoding="utf-8"
+    )
+    print(f"wrote {file}", file=sys.stderr)

@@ -30,14 +30,17 @@ class Backends(NamedTuple):
     close: Callable[[], None]
 
 
-def open_backends(url: str | Path, *, read_only: bool = False) -> Backends:
+def open_backends(
+    url: str | Path, *, read_only: bool = False, clock: Clock | None = None
+) -> Backends:
     """The adapters that a URL names: `memory://`, `sqlite:///file`, or the path of a file.
 
-    Read-only, a file may be looked at while another process writes to it.
+    Read-only, a file may be looked at while another process writes to it. A simulation brings a
+    clock of its own.
 
     Raises DataFileError when the file cannot be used, ConfigError for another scheme.
     """
-    clock, text = Clock(), str(url)
+    clock, text = clock or Clock(), str(url)
     if text == "memory://":
         log = MemoryLog(clock)
         return Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)

@@ -73,10 +73,10 @@ def _usable(text: str) -> bytes:
 def _from_file(file: Path) -> Keys:
     try:
         found = json.loads(file.read_text())
-        return Keys(
-            {int(key_id): _usable(key) for key_id, key in found["token"].items()},
-            _usable(found["unit"]),
-        )
+        token = {int(key_id): _usable(key) for key_id, key in found["token"].items()}
+        if not token:
+            raise ValueError("it holds no token key")
+        return Keys(token, _usable(found["unit"]))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"{file}: not a keys file: {error}") from error
 

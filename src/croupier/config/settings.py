@@ -14,6 +14,10 @@ _DURATIONS = ("expose_within", "window", "lateness", "session", "refresh", "peri
 _POLICY_DURATIONS = ("half_life", "sliding_window")
 
 
+MOST_SKEW = 5 * MINUTE
+"""The largest `max_skew`: recovery re-reads so much more of the log than its stories last."""
+
+
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[server]`: what a request may be. Sizes in bytes, `max_skew` in milliseconds."""
 
@@ -153,6 +157,8 @@ def _durations(
 
 
 def _across(found: Settings, file: str) -> list[str]:
+    if not 0 <= found.server.max_skew <= MOST_SKEW:
+        return [f"{file}: server: max_skew: expected at most {format_duration(MOST_SKEW)}"]
     retention = found.log.retention
     longest = max((one.longest_story for one in found.experiments), default=0)
     if retention is None or retention >= longest:

@@ -6,11 +6,12 @@ from typing import Any, get_args
 import msgspec
 
 from croupier.core.records import AnyRecord, Record
+from croupier.core.snapshot import Snapshot
 
 _ENCODER = msgspec.msgpack.Encoder()
-_MANY = msgspec.msgpack.Decoder(list[AnyRecord])
+_MANY = msgspec.msgpack.Decoder(list[AnyRecord | Snapshot])
 _TYPES: dict[str, type[Record]] = {
-    str(record.__struct_config__.tag): record for record in get_args(AnyRecord)
+    str(record.__struct_config__.tag): record for record in (*get_args(AnyRecord), Snapshot)
 }
 
 
@@ -25,10 +26,10 @@ def encode(record: Record) -> bytes:
     >>> encode(Tick())
     b'\x81\xa4type\xa4tick'
     """
-    if record.extra is None:
+    inner = getattr(record, "decision", None)
+    if record.extra is None and (inner is None or inner.extra is None):
         return _ENCODER.encode(record)
-    fields = msgspec.to_builtins(record, builtin_types=(bytes,))
-    return _ENCODER.encode(fields | fields.pop("extra"))
+    return _ENCODER.encode(_flat(msgspec.to_builtins(record, builtin_types=(bytes,))))
 
 
 def join(encoded: Sequence[bytes]) -> bytes:
@@ -46,15 +47,17 @@ def decode_many(payload: bytes) -> list[Any]:
     [Tick(v=1, extra=None)]
     """
     try:
-        records = _MANY.decode(payload)
+        records: list[Any] = _MANY.decode(payload)
     except msgspec.ValidationError:
-        return [_decode_carefully(fields) for fields in msgspec.msgpack.decode(payload)]
-    except msgspec.DecodeError as error:
+        return [_decode_carefully(fields) for fields in _untyped(payload)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableRecordError(f"damaged payload: {error}") from error
     for record in records:
-        if record.v > record.VERSION:
-            _refuse_newer(type(record), record.v)
-    return list(records)
+        inner = getattr(record, "decision", record)
+        if record.v > record.VERSION or inner.v > inner.VERSION:
+            newer = record if record.v > record.VERSION else inner
+            _refuse_newer(type(newer), newer.v)
+    return records
 
 
 def decode(encoded: bytes) -> Any:
@@ -68,29 +71,53 @@ def decode_all(payloads: Iterable[bytes]) -> Iterable[Any]:
         yield from decode_many(payload)
 
 
-def _refuse_newer(record: type[Record], version: int) -> None:
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields as their writer wrote them: what we kept as extra stands beside the rest again."""
+    extra: dict[str, Any] = fields.pop("extra", {})
+    if "decision" in fields:
+        fields["decision"] = _flat(fields["decision"])
+    return fields | extra
+
+
+def _untyped(payload: bytes) -> list[Any]:
+    try:
+        found = msgspec.msgpack.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRecordError(f"damaged payload: {error}") from error
+    if not isinstance(found, list):
+        raise UnreadableRecordError("damaged payload: expected an array of records")
+    return found
+
+
+def _refuse_newer(record: type[Record], version: object) -> None:
     raise UnreadableRecordError(
         f"{record.__struct_config__.tag} record of version {version}: this reader knows versions "
         f"up to {record.VERSION}; upgrade Croupier before it reads this log"
     )
 
 
-def _decode_carefully(fields: dict[str, Any]) -> Record:
-    record = _TYPES.get(fields.get("type", ""))
-    if record is None:
+def _decode_carefully(fields: Any) -> Record:
+    """One record, field by field: what we do not know is kept, what we cannot know is refused."""
+    if not isinstance(fields, dict):
+        raise UnreadableRecordError(f"damaged record: expected a map, got {fields!r:.80}")
+    kind = _TYPES.get(str(fields.get("type")))
+    if kind is None:
         raise UnreadableRecordError(
             f"unknown record type {fields.get('type')!r}; upgrade Croupier before it reads this log"
         )
     version = fields.get("v", 1)
-    if version > record.VERSION:
-        _refuse_newer(record, version)
-    known = {*record.__struct_fields__, "type"}
+    if isinstance(version, int) and version > kind.VERSION:
+        _refuse_newer(kind, version)
+    known = {*kind.__struct_fields__, "type"} - {"extra"}
+    ours = {name: value for name, value in fields.items() if name in known}
     extra = {name: value for name, value in fields.items() if name not in known}
+    told = ours.get("decision")
+    inner = _decode_carefully(told) if isinstance(told, dict) else None
+    if inner is not None:
+        plain = msgspec.structs.replace(inner, extra=None)
+        ours["decision"] = msgspec.to_builtins(plain, builtin_types=(bytes,))
     try:
-        return msgspec.convert(
-            {name: value for name, value in fields.items() if name in known}
-            | ({"extra": extra} if extra else {}),
-            record,
-        )
+        record = msgspec.convert(ours | ({"extra": extra} if extra else {}), kind)
     except msgspec.ValidationError as error:
         raise UnreadableRecordError(f"damaged {fields['type']} record: {error}") from error
+    return record if inner is None else msgspec.structs.replace(record, decision=inner)

@@ -102,10 +102,11 @@ class Declarations:
     def _next_arms(self, spec: Experiment, at: int) -> Iterator[ArmSet]:
         last = self._arms.get(spec.name)
         known = {arm.name: arm.number for arm in last.arms} if last else {}
+        active = set(spec.arms)
         added = [name for name in spec.arms if name not in known]
         numbers = known | {name: len(known) + i for i, name in enumerate(added)}
         arms = tuple(
-            Arm(number, name, "active" if name in set(spec.arms) else "removed")
+            Arm(number, name, "active" if name in active else "removed")
             for name, number in numbers.items()
         )
         if last is None or arms != last.arms:

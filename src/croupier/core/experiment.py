@@ -9,7 +9,7 @@ import msgspec
 from croupier.core.duration import HOUR, MINUTE, SECOND
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
-from croupier.core.reward import Reward
+from croupier.core.reward import MOST_REWARD, Reward
 
 Sticky = Literal["session", "unit", "decision"]
 PosteriorKind = Literal["auto", "beta", "normal"]
@@ -111,6 +111,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 yield f"reward.{kind}", reason
             if not usable_name(kind) or kind == "impression":
                 yield f"reward.{kind}", "not a name for an outcome kind"
+        if max(map(abs, self.reward.bounds)) > MOST_REWARD:
+            yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
 
     def _time_problems(self) -> Iterator[tuple[str, str]]:
         for key in ("expose_within", "window", "refresh", "period"):

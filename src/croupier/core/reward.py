@@ -11,6 +11,9 @@ MICRO = 1_000_000
 MOST_IDS = 256
 """Outcomes with ids that one (decision, arm, kind) keeps; a cap may not exceed it."""
 
+MOST_REWARD = 1e9
+"""The largest reward of one trial, so that sums of it can be written anywhere."""
+
 Tally = tuple[int, int]
 """How often a kind happened, and the sum of its values in millionths."""
 
@@ -36,15 +39,20 @@ class Term(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     def problem(self) -> str | None:
         """Why this term cannot be used, or None."""
+        if not 0 < abs(self.weight) < 1e9:
+            return "weight must be a finite number other than 0, below 1e9"
         exact = round(self.weight * MICRO) / MICRO
         checks = {
-            "weight must be a finite number other than 0": not 0 < abs(self.weight) < 1e9,
-            "weight must be a multiple of 0.000001": abs(exact - self.weight) > 1e-12,
+            "weight must be a multiple of 0.000001": exact == 0 or abs(exact - self.weight) > 1e-12,
             f"cap must be between 1 and {MOST_IDS}": not 1 <= self.cap <= MOST_IDS,
             'max goes with of = "value"': self.of == "count" and self.max is not None,
             'cap goes with of = "count"': self.of == "value" and self.cap != 1,
             'of = "value" needs max, the largest sum of values that counts': (
                 self.of == "value" and not 0 < (self.max or 0.0) < 1e9
+            ),
+            f"a trial may earn or cost at most {MOST_REWARD:g}": (
+                abs(self.weight) * (self.cap if self.of == "count" else self.max or 0.0)
+                > MOST_REWARD
             ),
         }
         return next((reason for reason, wrong in checks.items() if wrong), None)

@@ -113,6 +113,8 @@ class Signer:
             raise TokenError("token is for an experiment that is not declared here")
         if len(body) != _HEAD.size + slots * _SLOT.size:
             raise TokenError("token is malformed")
+        if flags & 0x0F >= len(_REASONS):
+            raise TokenError("token was made by a newer server")
         slate, propensities = zip(*_SLOT.iter_unpack(body[_HEAD.size :]), strict=True)
         return Decision(
             tracking_id=tracking_id,

@@ -1,4 +1,4 @@
-"""The checks behind `croupier doctor`: read-only, and safe beside a running server."""
+"""The checks behind `croupier doctor`: read-only, beside a running server."""
 
 import os
 import shutil
@@ -12,8 +12,9 @@ from croupier.config.backends import Backends, DataFileError, open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.keys import TOKEN_KEYS, load_keys
 from croupier.config.settings import Settings, load_settings
+from croupier.core.codec import UnreadableRecordError
 from croupier.core.duration import MINUTE, SECOND, format_duration
-from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.embedded import read_declarations
 
 _LEAST_FREE = 256 * 1024 * 1024
@@ -45,13 +46,16 @@ def check_all(config: Path, data: Path) -> list[Finding]:
         backends = open_backends(data, read_only=True)
         findings.append(_integrity(data))
         findings += _learning(backends, settings)
-    except (DataFileError, sqlite3.Error) as error:
+    except (DataFileError, UnavailableError, UnreadableRecordError) as error:
         findings.append(Finding("data file", ok=False, detail=str(error)))
     return findings
 
 
 def _disk(data: Path) -> Finding:
-    free = shutil.disk_usage(data.absolute().parent).free
+    try:
+        free = shutil.disk_usage(data.absolute().parent).free
+    except OSError as error:
+        return Finding("disk", ok=False, detail=f"{data.parent}: {error.strerror}")
     return Finding("disk", ok=free > _LEAST_FREE, detail=f"{free / 2**30:.1f} GiB free")
 
 
@@ -72,6 +76,8 @@ def _integrity(data: Path) -> Finding:
     connection = sqlite3.connect(f"{data.absolute().as_uri()}?mode=ro", uri=True)
     try:
         answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        answer = str(error)
     finally:
         connection.close()
     size = data.stat().st_size / 2**20
@@ -85,6 +91,8 @@ def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding
     newest = _newest_stamp(backends)
     ahead = newest - backends.clock.now()
     text = f"newest record {format_duration(max(0, -ahead) // SECOND * SECOND)} ago"
+    if newest == 0:
+        text = "no record yet"
     if ahead > 0:
         text = f"newest record is {format_duration(ahead)} in the future: was the clock set back?"
     yield Finding("clock", ok=ahead < MINUTE, detail=text)

@@ -10,6 +10,7 @@ import msgspec
 from croupier.apps.join import Join
 from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
+from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.duration import MINUTE, SECOND
@@ -70,7 +71,7 @@ def recover(
     """
     started = backends.clock.now()
     header = _load(backends, standing, join, observe)
-    reach_back = standing.watermark - declarations.longest_story() - SECOND
+    reach_back = standing.watermark - declarations.longest_story() - MOST_SKEW
     events = header.events if header else backends.log.since(EVENTS, reach_back)
     funnels = header.funnels if header else backends.log.since(FUNNELS, reach_back)
     for entries in _entries(backends, EVENTS, events, standing.positions):

@@ -1,6 +1,6 @@
 """The picture of who gets which share of the traffic over time, as an SVG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
 from typing import NamedTuple
@@ -62,7 +62,7 @@ def share_pictures(
 
     `best` names the truly best arm of each step, where somebody knows: a strip above the shares.
     """
-    names, drawn, colours = fewer(names, [Panel(*panel) for panel in panels.items()])
+    names, drawn, colours = fewer(names, panels.items())
     height = _TOP + len(drawn) * (_PLOT + _GAP) - 40
     edges = [_LEFT + x / times[-1] * (_WIDTH - _LEGEND - _LEFT) for x in (0.0, *times)]
     colour = dict(zip(names, colours, strict=False))
@@ -84,11 +84,12 @@ def share_pictures(
 
 
 def fewer(
-    names: Sequence[str], panels: Sequence[Panel]
+    names: Sequence[str], panels: Iterable[tuple[str, Rows]]
 ) -> tuple[list[str], list[Panel], list[str]]:
-    """Merge all but the arms that had the largest share anywhere into "others"."""
+    """Names, panels and colours, with all but the arms of largest share merged into "others"."""
     if len(names) <= len(COLOURS):
-        return list(names), list(panels), list(COLOURS)
+        return list(names), [Panel(*panel) for panel in panels], list(COLOURS)
+    panels = list(panels)
     most = [max(row[arm] for _, rows in panels for row in rows) for arm in range(len(names))]
     keep = sorted(sorted(range(len(names)), key=lambda arm: -most[arm])[: len(COLOURS) - 1])
     fewer = [

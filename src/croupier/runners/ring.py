@@ -30,7 +30,7 @@ class Ring:
     """Everything behind the log, in order: read → join → observe → learn → commit → publish.
 
     Invariant: what is in memory is what is committed, plus at most the one step whose commit is
-    being retried. A killed ring resumes by re-reading the log (`recover`).
+    being retried; stopped in the middle of that, it is `torn`, and its stories are not saved. A killed ring resumes by re-reading the log (`recover`).
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class Ring:
         self._save_at = backends.clock.now() + open_stories.SAVE_EVERY
         self._rolled_up = 0
         self._recovered = False
+        self._torn = False
         self._shown_open: Counter[str] = Counter()
         self._stop = threading.Event()
 
@@ -112,12 +113,12 @@ class Ring:
             if not self._recovered:
                 self.recover()
             while not self._stop.is_set():
-                if not self.step():
+                if not self._try(self.step):
                     self._stop.wait(_IDLE_SECONDS)
                 self._try(self.refresh)
                 self._try(self._roll_up)
-                self._save_open()
-            self._save_open(now=True)
+                self._try(self._save_open)
+            self._try(lambda: self._save_open(now=True))
         except Exception as error:  # noqa: BLE001 - whatever it was, serving goes on and says so
             self.error = f"{type(error).__name__}: {error}"
             _LOG.exception("the ring has stopped; deciding goes on with the last snapshots")
@@ -143,16 +144,19 @@ class Ring:
                 self.error = str(error)
                 _LOG.error("commit failed, trying again: %s", error)
                 if self._stop.wait(_RETRY_SECONDS):
+                    self._torn = True
                     raise
             else:
                 self.error = None
                 return
 
-    def _try(self, action: Callable[[], object]) -> None:
+    def _try(self, action: Callable[[], object]) -> object:
+        """What the action answers, or None when a technology cannot answer now."""
         try:
-            action()
+            return action()
         except UnavailableError as error:
             _LOG.warning("trying again later: %s", error)
+            return None
 
     def _roll_up(self) -> None:
         """Merge old periods into days, once an hour."""
@@ -171,7 +175,7 @@ class Ring:
     def _save_open(self, *, now: bool = False) -> None:
         """Save the open stories where that spares a long re-read: each minute, and at the end."""
         began = self._backends.clock.now()
-        if began < self._save_at and not now:
+        if self._torn or (began < self._save_at and not now):
             return
         if open_stories.worth_saving(self._declarations) and self.positions:
             open_stories.save(self._backends, self.positions, self.join, self.observe)

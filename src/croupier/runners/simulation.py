@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
 from croupier.clock import Clock
-from croupier.config.backends import Backends
+from croupier.config.backends import open_backends
 from croupier.core import codec
 from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import totals
@@ -114,9 +113,8 @@ class Table:
         self.spec, self.visits = spec, visits
         self.duplicates = self.snapshots = 0
         self._clock = TurnedClock(MIDNIGHT)
-        self._log = MemoryLog(self._clock)
-        self._states, self._cache = MemoryState(self._log), MemorySnapshots()
-        backends = Backends(self._clock, self._log, self._states, self._cache, lambda: None)
+        backends = open_backends("memory://", clock=self._clock)
+        self._log, self._states = backends.log, backends.states
         self._declarations = Declarations()
         for record in self._declarations.changes(spec, MIDNIGHT):
             self._declarations.apply(record)
@@ -174,9 +172,7 @@ class Table:
 
     def _report(self, decision: Decision, kind: str, at: int, lags: list[int]) -> None:
         value = 0 if kind == IMPRESSION else MICRO
-        payload = codec.join(
-            [codec.encode(Event(decision=decision, kind=kind, at=at, value=value))]
-        )
+        payload = codec.encode(Event(decision=decision, kind=kind, at=at, value=value))
         self.duplicates += lags[1] != ABSENT
         for lag in lags:
             if lag != ABSENT:
@@ -186,7 +182,7 @@ class Table:
     def _turn(self, now: int) -> None:
         while self._waiting and self._waiting[0][0] <= now:
             self._clock.at, _, payload = heapq.heappop(self._waiting)
-            self._log.append_payload(EVENTS, payload)
+            self._log.append(EVENTS, [payload])
         self._clock.at = now
         while self._ring.step() or self._ring.step():
             pass  # a step that found nothing may have written a tick for the next

@@ -2,10 +2,10 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from croupier.ports import UnavailableError
 
@@ -37,6 +37,13 @@ class Reader:
             self._readers.connection = connection
         return connection
 
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a query; UnavailableError when SQLite cannot read now."""
+        try:
+            return self.reader().execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise UnavailableError(f"{self.path}: {error}") from error
+
     def submit(self, job: Job[T]) -> "Future[T]":  # noqa: ARG002 - the writer does it
         """Refuse: the future holds an UnavailableError."""
         future: Future[T] = Future()
@@ -51,9 +58,11 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write; DataFileError when the file is not ours to read."""
     if not path.exists():
         raise DataFileError(f"{path}: no such data file")
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30
-    )
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=30)
+    except sqlite3.Error as error:
+        raise DataFileError(f"{path}: {error}") from error
     check(connection, path)
     return connection
 

@@ -29,7 +29,7 @@ class SqliteLog:
 
     def read(self, topic: str, positions: Positions, limit: int) -> list[Entry]:
         """At most `limit` rows from the position on."""
-        rows = self._file.reader().execute(
+        rows = self._file.rows(
             f"SELECT 0, offset, stamp, payload FROM {_TABLES[topic]} "  # noqa: S608
             "WHERE offset >= ? ORDER BY offset LIMIT ?",
             (positions.get(0, 0), limit),
@@ -38,24 +38,15 @@ class SqliteLog:
 
     def ends(self, topic: str) -> Positions:
         """One behind the last row that was ever appended, trimmed or not."""
-        row = (
-            self._file.reader()
-            .execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (_TABLES[topic],))
-            .fetchone()
-        )
-        return {0: row[0] + 1 if row else 0}
+        sql = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        rows = self._file.rows(sql, (_TABLES[topic],))
+        return {0: rows[0][0] + 1 if rows else 0}
 
     def since(self, topic: str, stamp: int) -> Positions:
         """The first row stamped at or after `stamp`, or the end."""
-        row = (
-            self._file.reader()
-            .execute(
-                f"SELECT min(offset) FROM {_TABLES[topic]} WHERE stamp >= ?",  # noqa: S608
-                (stamp,),
-            )
-            .fetchone()
-        )
-        return self.ends(topic) if row[0] is None else {0: row[0]}
+        sql = f"SELECT min(offset) FROM {_TABLES[topic]} WHERE stamp >= ?"  # noqa: S608
+        first = self._file.rows(sql, (stamp,))[0][0]
+        return self.ends(topic) if first is None else {0: first}
 
     def trim(self, topic: str, stamp: int) -> int:
         """Delete rows stamped before `stamp`; how many."""

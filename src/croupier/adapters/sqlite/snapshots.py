@@ -2,12 +2,9 @@
 
 import sqlite3
 
-import msgspec
-
 from croupier.adapters.sqlite.file import Reader
+from croupier.core import codec
 from croupier.core.snapshot import Snapshot
-
-_DECODER = msgspec.msgpack.Decoder(Snapshot)
 
 
 class SqliteSnapshots:
@@ -22,7 +19,7 @@ class SqliteSnapshots:
             snapshot.experiment,
             snapshot.version,
             snapshot.at,
-            msgspec.msgpack.encode(snapshot),
+            codec.encode(snapshot),
         )
 
         def insert(connection: sqlite3.Connection, _: int) -> bool:
@@ -42,11 +39,11 @@ class SqliteSnapshots:
 
     def history(self, experiment: str, limit: int) -> list[Snapshot]:
         """The newest `limit` snapshots, oldest first."""
-        rows = self._file.reader().execute(
+        rows = self._file.rows(
             "SELECT payload FROM snapshots WHERE experiment = ? ORDER BY version DESC LIMIT ?",
             (experiment, limit),
         )
-        return [_DECODER.decode(payload) for (payload,) in rows][::-1]
+        return [codec.decode(payload) for (payload,) in rows][::-1]
 
     def trim(self, at: int) -> int:
         """Drop snapshots published before `at`, but never the newest of an experiment."""

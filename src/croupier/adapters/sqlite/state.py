@@ -9,9 +9,10 @@ from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.ports import Commit, Standing
+from croupier.ports import Commit, Standing, UnavailableError
 
 _FRAME = struct.Struct(">II")
+_END = 0xFFFFFFFF
 _KEY = (
     "experiment = ? AND arm = ? AND slot = ? AND reward_version = ? AND stratum = ? AND period = ?"
 )
@@ -30,32 +31,22 @@ class SqliteState:
 
     def load(self, experiment: str | None = None) -> Standing:
         """Where learning stands, read in one transaction."""
-        connection = self._file.reader()
         where, chosen = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
-        connection.execute("BEGIN")
+        rows = self._file.rows
+        rows("BEGIN")
         try:
-            watermark = connection.execute(
-                "SELECT value FROM progress WHERE name = 'watermark'"
-            ).fetchone()
-            sums = connection.execute(f"SELECT * FROM sums{where}", chosen)  # noqa: S608
-            standing = Standing(
-                positions=dict(connection.execute("SELECT * FROM positions").fetchall()),
-                watermark=watermark[0] if watermark else 0,
+            watermark = rows("SELECT value FROM progress WHERE name = 'watermark'")
+            sums = rows(f"SELECT * FROM sums{where}", chosen)  # noqa: S608
+            counts = rows(f"SELECT * FROM counts{where}", chosen)  # noqa: S608
+            return Standing(
+                positions=dict(rows("SELECT * FROM positions")),
+                watermark=watermark[0][0] if watermark else 0,
                 sums={StateKey(*row[:-1]): Sums.decode(row[-1]) for row in sums},
-                counts={
-                    (name, what): value
-                    for name, what, value in connection.execute(
-                        f"SELECT * FROM counts{where}",  # noqa: S608
-                        chosen,
-                    )
-                },
-                open=dict(
-                    connection.execute(f"SELECT * FROM open{where}", chosen).fetchall()  # noqa: S608
-                ),
+                counts={(name, what): value for name, what, value in counts},
+                open=dict(rows(f"SELECT * FROM open{where}", chosen)),  # noqa: S608
             )
         finally:
-            connection.execute("COMMIT")
-        return standing
+            rows("COMMIT")
 
     def commit(self, commit: Commit) -> None:
         """Add one step of the ring in one transaction; UnavailableError changes nothing."""
@@ -81,11 +72,15 @@ class SqliteState:
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Write a file beside the data file: checksummed frames, then moved into place."""
         draft = self._open.with_name(self._open.name + ".draft")
-        with draft.open("wb") as file:
-            for chunk in chunks:
-                file.write(_FRAME.pack(len(chunk), zlib.crc32(chunk)) + chunk)
-            file.write(_FRAME.pack(0, 0))
-        draft.replace(self._open)
+        try:
+            with draft.open("wb") as file:
+                for chunk in chunks:
+                    file.write(_FRAME.pack(len(chunk), zlib.crc32(chunk)) + chunk)
+                file.write(_FRAME.pack(_END, _END))
+            draft.replace(self._open)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise UnavailableError(f"{draft}: {error.strerror or error}") from error
 
     def load_open(self) -> list[bytes]:
         """The frames of that file; empty when it is missing, cut short or damaged."""
@@ -94,8 +89,9 @@ class SqliteState:
             with self._open.open("rb") as file:
                 while True:
                     length, checksum = _FRAME.unpack(file.read(_FRAME.size))
-                    if length == 0:
-                        return chunks
+                    if length == _END:
+                        whole = checksum == _END and not file.read(1)
+                        return chunks if whole else []
                     chunk = file.read(length)
                     if zlib.crc32(chunk) != checksum or len(chunk) != length:
                         return []

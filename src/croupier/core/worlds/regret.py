@@ -72,7 +72,7 @@ class Course(msgspec.Struct, frozen=True):
         return self._cumulative(self.truth.max(axis=1) - self.truth.mean(axis=1))
 
     def shares(self, shown: Whole) -> FloatArray:
-        """The share of each arm (columns) in each step (rows); a step without visits repeats.
+        """The share of each arm (columns) in each step (rows); one without visits repeats.
 
         >>> Course(np.ones((2, 2)), np.array([0, 2]), 3).shares(np.array([0, 1])).tolist()
         [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]
@@ -80,7 +80,8 @@ class Course(msgspec.Struct, frozen=True):
         arms = self.truth.shape[1]
         counts = np.bincount(self.step * arms + shown, minlength=self.steps * arms)
         counts = counts.reshape(self.steps, arms)
-        last = np.maximum.accumulate(np.where(counts.any(axis=1), np.arange(self.steps), 0))
+        visited = np.where(counts.any(axis=1), np.arange(self.steps), self.step[0])
+        last = np.maximum.accumulate(visited)
         return np.asarray(counts[last] / counts[last].sum(axis=1, keepdims=True))
 
     def best(self) -> list[int]:

@@ -74,11 +74,12 @@ def _from_file(file: Path) -> Keys:
     try:
         found = json.loads(file.read_text())
         token = {int(key_id): _usable(key) for key_id, key in found["token"].items()}
-        if not token:
-            raise ValueError("it holds no token key")
-        return Keys(token, _usable(found["unit"]))
+        unit = _usable(found["unit"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"{file}: not a keys file: {error}") from error
+    if not token:
+        raise ConfigError(f"{file}: it holds no token key")
+    return Keys(token, unit)
 
 
 def _write(file: Path, keys: Keys) -> None:

@@ -1,4 +1,4 @@
-"""The one shape of a keyed stage: key · step · deadline · close; and its open stories."""
+"""The one shape of a keyed stage: key · step · deadline · close."""
 
 import heapq
 from collections import Counter

@@ -30,7 +30,8 @@ class Ring:
     """Everything behind the log, in order: read → join → observe → learn → commit → publish.
 
     Invariant: what is in memory is what is committed, plus at most the one step whose commit is
-    being retried; stopped in the middle of that, it is `torn`, and its stories are not saved. A killed ring resumes by re-reading the log (`recover`).
+    being retried; stopped in the middle of that, it is torn, and its stories are not saved. A
+    killed ring resumes by re-reading the log (`recover`).
     """
 
     def __init__(

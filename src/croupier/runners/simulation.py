@@ -1,4 +1,4 @@
-"""The simulation: the real ring on memory, in a time that we turn, in a known world."""
+"""The simulation: the real ring on memory, in a known world and time."""
 
 import heapq
 from collections.abc import Callable, Mapping, Sequence

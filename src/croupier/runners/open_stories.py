@@ -80,6 +80,8 @@ def recover(
     for entries in _entries(backends, FUNNELS, funnels, backends.log.ends(FUNNELS)):
         observe.feed(codec.decode_all(entry.payload for entry in entries))
         observe.stage.settle(standing.watermark)
+    join.stage.settle(standing.watermark)
+    observe.stage.settle(standing.watermark)
     for partition in standing.positions:
         join.time.reach(partition, standing.watermark)
     took = (backends.clock.now() - started) / SECOND

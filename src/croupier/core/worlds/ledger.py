@@ -1,4 +1,4 @@
-"""What an all-knowing observer would have counted: the truth that learning is held against."""
+"""What an all-knowing observer would have counted, to hold learning against."""
 
 from typing import NamedTuple
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
+from zlib import crc32
 
 import msgspec
 
@@ -29,12 +30,12 @@ T = TypeVar("T")
 
 
 class Header(msgspec.Struct):
-    """Where in the log a saved copy stands; `stamp` proves that it is a copy of this log."""
+    """Where in the log a saved copy stands; `marks` prove that it is a copy of this very log."""
 
     events: Positions
     funnels: Positions
     watermark: int
-    stamp: int
+    marks: tuple[int, int]
 
 
 Stories = list[Story]
@@ -48,11 +49,12 @@ def worth_saving(declarations: Declarations) -> bool:
 
 def save(backends: Backends, positions: Positions, join: Join, observe: Observe) -> None:
     """Write a disposable copy of everything that is open, as of the last commit."""
+    funnels = backends.log.ends(FUNNELS)
     header = Header(
         events=positions,
-        funnels=backends.log.ends(FUNNELS),
+        funnels=funnels,
         watermark=join.time.value,
-        stamp=_stamp_before(backends, positions),
+        marks=(_mark(backends, EVENTS, positions), _mark(backends, FUNNELS, funnels)),
     )
     backends.states.save_open(_chunks(header, join, observe))
 
@@ -118,14 +120,19 @@ def _load(backends: Backends, standing: Standing, join: Join, observe: Observe) 
 
 def _fits(backends: Backends, header: Header, standing: Standing) -> bool:
     behind = all(at <= standing.positions.get(p, 0) for p, at in header.events.items())
-    return behind and header.stamp == _stamp_before(backends, header.events)
+    return behind and header.marks == (
+        _mark(backends, EVENTS, header.events),
+        _mark(backends, FUNNELS, header.funnels),
+    )
 
 
-def _stamp_before(backends: Backends, positions: Positions) -> int:
-    """The stamp of the entry just before these positions: the same log, or another?"""
+def _mark(backends: Backends, topic: str, positions: Positions) -> int:
+    """A checksum of the entry just before these positions: the same log, or another?"""
     before = {partition: position - 1 for partition, position in positions.items()}
-    entries = backends.log.read(EVENTS, before, 1)
-    return entries[0].stamp if entries and entries[0].offset == before.get(0) else -1
+    entries = backends.log.read(topic, before, 1)
+    if not entries or entries[0].offset != before.get(entries[0].partition):
+        return -1
+    return crc32(entries[0].payload, entries[0].stamp & 0xFFFFFFFF)
 
 
 def _chunks(header: Header, join: Join, observe: Observe) -> Iterator[bytes]:

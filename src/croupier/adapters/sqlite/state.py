@@ -4,6 +4,7 @@ import sqlite3
 import struct
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 
 from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
@@ -79,7 +80,8 @@ class SqliteState:
                 file.write(_FRAME.pack(_END, _END))
             draft.replace(self._open)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise UnavailableError(f"{draft}: {error.strerror or error}") from error
 
     def load_open(self) -> list[bytes]:

@@ -86,11 +86,13 @@ def _write(file: Path, keys: Keys) -> None:
     text = json.dumps(
         {"token": {str(i): key.hex() for i, key in keys.token.items()}, "unit": keys.unit.hex()}
     )
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(text + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(draft, file)  # whole or not at all, and never over keys that are there
+        draft.unlink()
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
-    with os.fdopen(handle, "w") as stream:
-        stream.write(text + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())

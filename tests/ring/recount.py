@@ -1,0 +1,399 @@
+"""What must have been learned, recomputed from the log by the words of DESIGN.md alone.
+
+Nothing of croupier is imported: the data file is read with sqlite3 and raw MessagePack, stories
+are told again from the append stamps, and every number that the platform keeps is counted anew.
+"""
+
+import sqlite3
+import tomllib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from scipy import integrate, stats
+
+MICRO = 1_000_000
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+
+Raw = dict[str, Any]
+LateKey = tuple[str, bytes, str, int, str]
+"""Experiment, tracking id, kind, slot, outcome id."""
+SumKey = tuple[str, int, int, int, str, int]
+"""Experiment, arm, slot, reward version, stratum, period."""
+Eight = tuple[int, ...]
+
+
+class Trial(NamedTuple):
+    """An observation, by what it says."""
+
+    experiment: str
+    arm: int
+    slot: int
+    unit: bytes
+    declaration: int
+    reason: str
+    propensity: float
+    reward: int
+    at: int
+    repeats: int
+
+
+class Rules(NamedTuple):
+    """One [[experiment]] as far as counting needs it; milliseconds."""
+
+    expose_within: int
+    window: int
+    lateness: int
+    session: int | None
+    period: int
+    reward: Mapping[str, Raw]
+    arms: Sequence[str]
+    default: str
+
+    @property
+    def horizon(self) -> int:
+        return self.expose_within + self.window + self.lateness
+
+
+def millis(text: str) -> int:
+    """ "300ms", "1s", "2m" in milliseconds."""
+    number = text.rstrip("smh")
+    return round(float(number) * _UNITS[text[len(number) :]])
+
+
+def read_rules(toml: str) -> dict[str, Rules]:
+    """The experiments of a croupier.toml; all their times must be written out."""
+    return {
+        table["name"]: Rules(
+            millis(table["expose_within"]),
+            millis(table["window"]),
+            millis(table["lateness"]),
+            None if table["session"] == "none" else millis(table["session"]),
+            millis(table.get("period", "1h")),
+            {k: v if isinstance(v, dict) else {"weight": v} for k, v in table["reward"].items()},
+            table["arms"],
+            table["default"],
+        )
+        for table in tomllib.loads(toml)["experiment"]
+    }
+
+
+# --- what is on disk ------------------------------------------------------------------------------
+
+
+class DataFile(NamedTuple):
+    """Everything in a data file, raw."""
+
+    events: list[tuple[int, Raw]]
+    funnels: list[Raw]
+    observations: list[Raw]
+    arm_sets: dict[str, dict[str, int]]
+    sums: dict[SumKey, Eight]
+    counts: dict[tuple[str, str], int]
+    open: dict[str, int]
+    late: Counter[LateKey]
+    snapshots: dict[str, list[Raw]]
+    position: int
+    end: int
+
+
+def read_data(path: Path) -> DataFile:
+    """Read a data file, running or not."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        connection.execute("BEGIN")
+
+        def topic(name: str) -> list[tuple[int, Raw]]:
+            rows = connection.execute(f"SELECT stamp, payload FROM log_{name} ORDER BY offset")
+            return [(stamp, one) for stamp, raw in rows for one in msgspec.msgpack.decode(raw)]
+
+        snapshots: dict[str, list[Raw]] = defaultdict(list)
+        for name, payload in connection.execute(
+            "SELECT experiment, payload FROM snapshots ORDER BY experiment, version"
+        ):
+            snapshots[name].append(msgspec.msgpack.decode(payload))
+        sums = connection.execute("SELECT * FROM sums").fetchall()
+        late = [
+            msgspec.msgpack.decode(payload)
+            for (payload,) in connection.execute("SELECT payload FROM late")
+        ]
+        position = connection.execute("SELECT max(position) FROM positions").fetchone()[0]
+        newest = connection.execute("SELECT max(offset) FROM log_events").fetchone()[0]
+        return DataFile(
+            events=topic("events"),
+            funnels=[one for _, one in topic("funnels")],
+            observations=[one for _, one in topic("observations")],
+            arm_sets={
+                one["experiment"]: {arm["name"]: arm["number"] for arm in one["arms"]}
+                for _, one in topic("arms")
+                if one["type"] == "arm_set"
+            },
+            sums={row[:6]: tuple(map(int, row[6].split())) for row in sums},
+            counts={
+                (name, what): value
+                for name, what, value in connection.execute("SELECT * FROM counts")
+                if value
+            },
+            open=dict(connection.execute("SELECT experiment, value FROM open WHERE value")),
+            late=Counter(map(_late_key, late)),
+            snapshots=snapshots,
+            position=position or 0,
+            end=newest + 1 if newest is not None else 0,
+        )
+
+
+def trial(observation: Raw) -> Trial:
+    """An observation of the log, by what it says."""
+    one: Raw = {"reason": "policy", "repeats": 0} | observation
+    return Trial(*(one[field] for field in Trial._fields))
+
+
+def decided_at(tracking_id: bytes) -> int:
+    """A tracking id is time-ordered: its first six bytes are the decision time."""
+    return int.from_bytes(tracking_id[:6], "big")
+
+
+def _late_key(event: Raw) -> LateKey:
+    decision = event["decision"]
+    return (
+        decision["experiment"],
+        decision["tracking_id"],
+        event["kind"],
+        event.get("slot", 0),
+        event.get("id", ""),
+    )
+
+
+# --- what must have been learned ------------------------------------------------------------------
+
+
+class _Story:
+    def __init__(self, decision: Raw) -> None:
+        self.decision = decision
+        self.impressions: list[int] = []
+        self.outcomes: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+        self.first = 0
+
+    def take(self, event: Raw) -> None:
+        if event["kind"] == "impression":
+            self.impressions.append(event["at"])
+            return
+        reports = self.outcomes[event["kind"]]
+        report = event["at"], event.get("value", 0)
+        reports[event.get("id", "")] = min(report, reports.get(event.get("id", ""), report))
+
+    def close(self, rules: Rules) -> bool:
+        """Whether it was impressed: the first impression, within expose_within."""
+        self.first = min(self.impressions, default=0)
+        limit = decided_at(self.decision["tracking_id"]) + rules.expose_within
+        return 0 < self.first <= limit
+
+    def counted(self, kind: str, rules: Rules) -> list[int]:
+        """The values of the outcomes of a kind within the window of the impression."""
+        reports = self.outcomes.get(kind, {}).values()
+        return [value for at, value in reports if at <= self.first + rules.window]
+
+
+class Recount(NamedTuple):
+    """What the log amounts to."""
+
+    trials: Counter[Trial]
+    impressed: set[bytes]
+    sums: dict[SumKey, Eight]
+    counts: dict[tuple[str, str], int]
+    late: Counter[LateKey]
+
+
+def recount(events: list[tuple[int, Raw]], rules: Mapping[str, Rules]) -> Recount:
+    """Tell every story again, from stamped events."""
+    stories: dict[bytes, _Story] = {}
+    late: set[LateKey] = set()
+    for stamp, event in events:
+        if event["type"] != "event":
+            continue
+        decision = event["decision"]
+        deadline = decided_at(decision["tracking_id"]) + rules[decision["experiment"]].horizon
+        if stamp > deadline:
+            late.add(_late_key(event))
+            continue
+        stories.setdefault(decision["tracking_id"], _Story(decision)).take(event)
+    impressed = [
+        story for story in stories.values() if story.close(rules[story.decision["experiment"]])
+    ]
+    trials = Counter(_trials(impressed, rules))
+    counts: Counter[tuple[str, str]] = Counter()
+    for each in trials.elements():
+        counts[each.experiment, "observations" if each.reason == "policy" else each.reason] += 1
+        counts[each.experiment, "repeat"] += each.repeats
+    for key in late:
+        counts[key[0], "late"] += 1
+    return Recount(
+        trials,
+        {story.decision["tracking_id"] for story in impressed},
+        _sums(trials, rules),
+        {key: count for key, count in counts.items() if count},
+        Counter(late),
+    )
+
+
+def _trials(impressed: list[_Story], rules: Mapping[str, Rules]) -> Iterator[Trial]:
+    sessions: dict[tuple[Any, ...], list[_Story]] = defaultdict(list)
+    for story in impressed:
+        one = story.decision
+        alone = one["tracking_id"] if rules[one["experiment"]].session is None else b""
+        key = one["experiment"], one["declaration"], one["unit"], one["session"], alone
+        sessions[key].append(story)
+    for (name, declaration, unit, _, _), session in sessions.items():
+        first = min(session, key=lambda story: (story.first, story.decision["tracking_id"]))
+        (arm,), (propensity,) = first.decision["slate"], first.decision["propensities"]
+        same = [story for story in session if story.decision["slate"] == [arm]]
+        yield Trial(
+            experiment=name,
+            arm=arm,
+            slot=0,
+            unit=unit,
+            declaration=declaration,
+            reason=first.decision.get("reason", "policy"),
+            propensity=propensity,
+            reward=_reward(same, rules[name]),
+            at=first.first,
+            repeats=len(session) - 1,
+        )
+
+
+def _reward(stories: list[_Story], rules: Rules) -> int:
+    """Σ weight·min(count, cap), or weight·min(Σ value, max), in millionths."""
+    total = 0
+    for kind, term in rules.reward.items():
+        values = [value for story in stories for value in story.counted(kind, rules)]
+        weight = round(term["weight"] * MICRO)
+        if term.get("of") == "value":
+            capped = min(sum(values), round(term["max"] * MICRO))
+            total += (2 * weight * capped + MICRO) // (2 * MICRO)
+        else:
+            total += weight * min(len(values), term.get("cap", 1))
+    return total
+
+
+def _sums(trials: Counter[Trial], rules: Mapping[str, Rules]) -> dict[SumKey, Eight]:
+    """N, Σr, Σr², Σw, Σw², Σwr, Σw²r, Σw²r² by experiment, arm, stratum and period."""
+    sums: dict[SumKey, list[int]] = defaultdict(lambda: [0] * 8)
+    for each in trials.elements():
+        if each.reason not in {"policy", "holdout"}:
+            continue
+        period = each.at - each.at % rules[each.experiment].period
+        key = each.experiment, each.arm, each.slot, 1, each.reason, period
+        r, w = each.reward, round(MICRO / each.propensity)
+        for place, term in enumerate((1, r, r * r, w, w * w, w * r, w * w * r, w * w * r * r)):
+            sums[key][place] += term
+    return {key: tuple(eight) for key, eight in sums.items()}
+
+
+# --- and does it agree ----------------------------------------------------------------------------
+
+
+def differences(data: DataFile, rules: Mapping[str, Rules]) -> list[str]:
+    """Where a data file with no open story says other things than its own log."""
+    wanted = recount(data.events, rules)
+    ids = Counter(one["id"] for one in data.observations)
+    funnels = Counter(one["decision"]["tracking_id"] for one in data.funnels)
+    return [
+        *_same("observations", Counter(map(trial, data.observations)), wanted.trials),
+        *_same("observation ids", ids, Counter(dict.fromkeys(ids, 1))),
+        *_same("funnels", funnels, Counter(dict.fromkeys(wanted.impressed, 1))),
+        *_same("late", data.late, wanted.late),
+        *_same("sums", _items(data.sums), _items(wanted.sums)),
+        *_same("counts", _items(data.counts), _items(wanted.counts)),
+        *_same("open", Counter(data.open), Counter()),
+        *([f"position {data.position}, end {data.end}"] if data.position != data.end else []),
+        *_sessions(data, rules),
+    ]
+
+
+def pages(data: DataFile, rules: Mapping[str, Rules]) -> dict[str, Raw]:
+    """What GET /v1/experiments/NAME must answer, from the log: its numbers."""
+    wanted = recount(data.events, rules)
+    answers: dict[str, Raw] = {}
+    for name in rules:
+        n: Counter[tuple[str, int]] = Counter()
+        r: Counter[tuple[str, int]] = Counter()
+        for key, eight in wanted.sums.items():
+            if key[0] == name:
+                n[key[4], key[1]] += eight[0]
+                r[key[4], key[1]] += eight[1]
+        numbers = data.arm_sets[name]
+        arms = [("policy", numbers[arm]) for arm in rules[name].arms]
+        held = "holdout", numbers[rules[name].default]
+        left_out = ("repeat", "holdout", "pinned", "default")
+        answers[name] = {
+            "observations": wanted.counts.get((name, "observations"), 0),
+            "not_learned": sum(wanted.counts.get((name, why), 0) for why in left_out),
+            "late": wanted.counts.get((name, "late"), 0),
+            "open": 0,
+            "arms": [(arm, n[key], r[key] / MICRO) for arm, key in zip(rules[name].arms, arms)],  # noqa: B905
+            "holdout": (n[held], r[held] / MICRO),
+        }
+    return answers
+
+
+def thompson_weights(n: Sequence[int], successes: Sequence[int]) -> list[float]:
+    """P(arm is best) under Beta(1 + s, 1 + n − s) by adaptive quadrature, with the floor."""
+    beliefs = [stats.beta(1 + s, 1 + t - s) for t, s in zip(n, successes, strict=True)]
+    weights = []
+    for place, belief in enumerate(beliefs):
+        others = [other for at, other in enumerate(beliefs) if at != place]
+
+        def density(x: float, belief: Any = belief, others: Any = others) -> float:
+            return float(belief.pdf(x) * np.prod([other.cdf(x) for other in others]))
+
+        low, high = belief.ppf(1e-14), belief.isf(1e-14)
+        middle = [belief.ppf(q) for q in (1e-6, 0.02, 0.5, 0.98, 1 - 1e-6)]
+        area, _ = integrate.quad(density, low, high, points=middle, limit=400, epsabs=1e-11)
+        weights.append(area)
+    floor = min(0.01, 0.1 / len(n))
+    return [floor + (1 - len(n) * floor) * weight for weight in weights]
+
+
+def _sessions(data: DataFile, rules: Mapping[str, Rules]) -> list[str]:
+    """Sessions are fixed buckets with one phase a unit: some phase must explain them all."""
+    phases: dict[tuple[str, bytes], tuple[int, int]] = {}
+    found = []
+    for _, event in data.events:
+        decision = event.get("decision")
+        if decision is None:
+            continue
+        length, key = (
+            rules[decision["experiment"]].session,
+            (decision["experiment"], decision["unit"]),
+        )
+        if length is None:
+            if decision["session"] != 0:
+                found.append(f"session {decision['session']} where there are none: {key}")
+            continue
+        least = decision["session"] * length - decided_at(decision["tracking_id"])
+        low, high = phases.get(key, (0, length - 1))
+        phases[key] = max(low, least), min(high, least + length - 1)
+    found += [f"no phase explains the sessions of {key}" for key, (a, b) in phases.items() if a > b]
+    return found[:5]
+
+
+def _items(table: Mapping[Any, Any]) -> Counter[Any]:
+    return Counter(table.items())
+
+
+def _same(what: str, found: Counter[Any], wanted: Counter[Any]) -> list[str]:
+    missing, extra = wanted - found, found - wanted
+    if not missing and not extra:
+        return []
+    lines = [
+        f"  {sign} {item!r}" + (f" ×{times}" if times > 1 else "")
+        for sign, many in (("missing", missing), ("extra", extra))
+        for item, times in list(many.items())[:6]
+    ]
+    return [
+        f"{what}: {missing.total()} missing, {extra.total()} extra of {wanted.total()}\n"
+        + "\n".join(lines)
+    ]

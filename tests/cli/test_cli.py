@@ -39,7 +39,7 @@ def test_the_version_is_one_line(croupier: CommandLine) -> None:
     [
         (["frobnicate"], "No such command"),
         (["up", "--prot", "1"], "No such option"),
-        (["up", "--port", "http"], "not a valid int"),
+        (["up", "--port", "http"], "valid integer"),
         (["up", "--log-level", "loud"], "'loud' is none of debug, info, warning, error"),
         (["demo", "--visitors", "5"], "100"),
         (["replay", "--config", "croupier.toml"], "--config goes with --write"),

@@ -9,10 +9,9 @@ import pytest
 
 @pytest.mark.kill
 def test_a_small_demo_loses_and_doubles_nothing() -> None:
-    command = "demo --visitors 400 --seconds 2 --kills 1 --json".split()
-    ran = subprocess.run(
-        [sys.executable, "-m", "croupier", *command], capture_output=True, text=True, timeout=90
-    )
+    words = ["--visitors", "400", "--seconds", "2", "--kills", "1", "--json"]
+    command = [sys.executable, "-m", "croupier", "demo", *words]
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, timeout=90)
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     assert {

@@ -30,8 +30,9 @@ def stored(shop: Path) -> dict[tuple[str, int], tuple[int, int]]:
     found: dict[tuple[str, int], tuple[int, int]] = {}
     backends = open_backends(shop / "croupier.db", read_only=True)
     for key, sums in backends.states.load().sums.items():
-        n, r = found.get(key[:1] + (key.reward_version,), (0, 0))
-        found[key[:1] + (key.reward_version,)] = n + sums.n, r + sums.r
+        place = key.experiment, key.reward_version
+        n, r = found.get(place, (0, 0))
+        found[place] = n + sums.n, r + sums.r
     return found
 
 
@@ -57,7 +58,7 @@ def test_it_may_run_beside_the_server(croupier: CommandLine, shop: Path) -> None
 
 def test_tampered_sums_are_found_and_mended(croupier: CommandLine, shop: Path) -> None:
     before = stored(shop)
-    tamper(shop, "DELETE FROM sums WHERE rowid = 0 OR arm = (SELECT min(arm) FROM sums)")
+    tamper(shop, "DELETE FROM sums WHERE arm = 0")
     found = run(croupier, shop)
     assert found.code == 1
     assert f"{NAME} arm 0" in found.out
@@ -93,7 +94,6 @@ def test_a_new_reward_version_is_filled_from_the_past(croupier: CommandLine, sho
         assert page["reward_version"] == 2
         assert sum(arm["n"] for arm in page["arms"]) == 10
         assert sum(arm["reward_sum"] for arm in page["arms"]) == 30
-        assert page["version"] == 2
         house.trial("v", "enrol")
         assert sum(arm["reward_sum"] for arm in house.settle()["arms"]) == 35
 

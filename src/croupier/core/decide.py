@@ -55,7 +55,8 @@ class Menu:
         self.propensities = tuple((as_float32(weight),) for weight in weights)
         self.slates = tuple((arm,) for arm in arms)
         self._cumulative = list(accumulate(weights))
-        drawable = max(place for place, weight in enumerate(weights) if weight > 0)
+        self._drawable = [place for place, share in enumerate(self.propensities) if share[0] > 0]
+        drawable = self._drawable[-1]
         self._cumulative[drawable:] = [1.0] * (len(weights) - drawable)
 
     def draw(self, point: float) -> int:
@@ -69,11 +70,12 @@ class Menu:
     def rendezvous(self, digests: Sequence[int]) -> int:
         """The place that minimises −ln(u)/w over arms with u hashed per arm: P(place) = weight.
 
-        A change of weights moves only the units whose winner changed.
+        A change of weights moves only the units whose winner changed; where one arm changes against
+        the rest, that is the least share that must move.
         Source: Schindelhauer & Schomaker 2005, Weighted distributed hash tables.
         """
         return min(
-            (place for place, weight in enumerate(self.weights) if weight > 0),
+            self._drawable,
             key=lambda place: (
                 -log((digests[self.arms[place]] + 0.5) * _SCALE) / self.weights[place]
             ),

@@ -39,8 +39,9 @@ class Stage(Generic[R, K, S, C]):
     """The open stories of one fold, and the time up to which stories have been closed.
 
     Invariant: after `advance(w)` exactly the stories with `closes(deadline) <= w` are gone.
-    Because that depends on the key alone, a reader that re-reads the log from w − H, applies
-    what it finds and calls `settle(w)` holds the same open stories as one that never stopped.
+    Because that depends on the key alone, a reader that re-reads the log from w − H − GRAIN,
+    applies what it finds and calls `settle(w)` holds the same open stories as one that never
+    stopped.
     """
 
     def __init__(self, fold: Fold[R, K, S, C]) -> None:

@@ -13,10 +13,12 @@ from croupier.apps.serve.doors import make_app
 from croupier.apps.serve.hot import App, HotDoors
 from croupier.apps.serve.service import Limits, Service
 from croupier.config.backends import Backends, open_backends
+from croupier.config.errors import ConfigError
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.declarations import Declarations
+from croupier.core.experiment import MOST_ARMS
 from croupier.core.records import ArmSet, Declaration
 from croupier.core.token import Signer
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS
@@ -113,6 +115,12 @@ def declare(settings: Settings, backends: Backends) -> Declarations:
     now = backends.clock.now()
     for spec in settings.experiments:
         changes = list(declarations.changes(spec, now))
+        for record in changes:
+            if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
+                raise ConfigError(
+                    f'experiment "{spec.name}": arms: {len(record.arms)} arms were ever declared, '
+                    f"numbers end at {MOST_ARMS}: continue under a new name"
+                )
         if changes:
             backends.log.append(ARMS, [codec.encode(record) for record in changes]).result()
         for record in changes:

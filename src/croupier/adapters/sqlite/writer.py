@@ -5,6 +5,7 @@ import queue
 import sqlite3
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Writer(Reader):
             self._lock.close()
             raise
         self._thread = threading.Thread(target=self._run, name="croupier-writer", daemon=True)
+        self._gate = threading.Lock()
         self._closed = False
         self._thread.start()
 
@@ -52,21 +54,25 @@ class Writer(Reader):
         Its exception is UnavailableError when SQLite refused, for example on a full disk.
         """
         future: Future[T] = Future()
-        if self._closed:
-            future.set_exception(UnavailableError("the data file is closed"))
-        else:
-            self._jobs.put((job, future))
+        with self._gate:
+            if not self._closed:
+                self._jobs.put((job, future))
+                return future
+        future.set_exception(UnavailableError("the data file is closed"))
         return future
 
     def close(self) -> None:
         """Commit what was submitted, then let go of the file."""
-        if not self._closed:
+        with self._gate:
+            if self._closed:
+                return
             self._closed = True
             self._jobs.put(None)
-            self._thread.join()
+        self._thread.join()
+        with suppress(sqlite3.Error):  # what is in the write-ahead log is durable there, too
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
-            self._lock.close()
+        self._connection.close()
+        self._lock.close()
 
     def _run(self) -> None:
         while True:

@@ -12,6 +12,7 @@ from croupier.core.decide import Choice, Decider, hash_unit
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
 from croupier.core.records import Decision
+from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 from croupier.core.token import Signer
 from croupier.ports import EventLog, SnapshotCache, StateStore
@@ -105,7 +106,7 @@ class Service:
         degraded = self.health() is not None
         decider = self._deciders.get(name)
         if decider is None:
-            return self._default(name, unit, tracking_id)
+            return self._default(name, unit, at, tracking_id)
         return decider.decide(
             unit,
             at,
@@ -116,13 +117,13 @@ class Service:
             degraded=degraded,
         )
 
-    def _default(self, name: str, unit: bytes, tracking_id: bytes) -> Choice:
+    def _default(self, name: str, unit: bytes, at: int, tracking_id: bytes) -> Choice:
         spec = self.experiments[name]
         decision = Decision(
             tracking_id=tracking_id,
             experiment=name,
             unit=unit,
-            session=0,
+            session=0 if spec.session is None else session_at(unit, at, spec.session),
             declaration=self.declarations.latest(name).version,
             snapshot=0,
             slate=(self._known[name][spec.default],),

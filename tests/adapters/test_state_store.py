@@ -1,0 +1,233 @@
+"""The contract of StateStore, over every technology."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from croupier.core import codec
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.records import Tick
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Late, Standing
+from tests.adapters.backends import START, Opened
+
+Reopen = Callable[[int], Opened]
+TICK = codec.encode(Tick())
+HUGE = Sums(2**70, 2**80 + 1, -(2**90), 3, 2**100, 5, 2**128 + 7, 2**200 + 11)
+NOTHING = Standing({}, 0, {}, {}, {})
+
+
+def key(experiment: str = "b", arm: int = 0, period: int = 0, stratum: str = "policy") -> StateKey:
+    return StateKey(experiment, arm, 0, 1, stratum, period)
+
+
+def late(name: bytes = b"one", experiment: str = "b") -> Late:
+    return Late(name * 5, experiment, START, TICK)
+
+
+FULL = Commit(
+    positions={0: 7},
+    watermark=START,
+    sums={key(): HUGE, key(arm=1): Sums.of(1_000_000, 0.5), key("c"): Sums.of(0, 1.0)},
+    counts={("b", "observations"): 2, ("c", "holdout"): 1},
+    open={"b": 3, "c": 0},
+    late=[late(), late(b"two")],
+    output={FUNNELS: [TICK, TICK], OBSERVATIONS: [TICK]},
+)
+
+
+def plain(standing: Standing) -> Any:
+    return msgspec.structs.astuple(standing)
+
+
+def test_at_first_nothing_is_known(opened: Opened) -> None:
+    assert plain(opened.states.load()) == plain(NOTHING)
+    assert plain(opened.states.load("b")) == plain(NOTHING)
+
+
+def test_a_commit_is_loaded_as_it_was(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    standing = opened.states.load()
+    assert standing.positions == {0: 7}
+    assert standing.watermark == START
+    assert standing.sums == FULL.sums
+    assert standing.counts == {("b", "observations"): 2, ("c", "holdout"): 1, ("b", "late"): 2}
+    assert standing.open == {"b": 3, "c": 0}
+
+
+def test_a_state_may_be_loaded_for_one_experiment(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    one = opened.states.load("c")
+    assert one.sums == {key("c"): Sums.of(0, 1.0)}
+    assert one.counts == {("c", "holdout"): 1}
+    assert one.open == {"c": 0}
+    assert (one.positions, one.watermark) == ({0: 7}, START)
+    assert opened.states.load("nobody").sums == {}
+
+
+def test_what_was_loaded_does_not_change_with_later_commits(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    before = opened.states.load()
+    copy = msgspec.structs.replace(
+        before, sums=dict(before.sums), counts=dict(before.counts), open=dict(before.open)
+    )
+    opened.states.commit(msgspec.structs.replace(FULL, positions={0: 9}, late=[late(b"six")]))
+    assert plain(before) == plain(copy)
+    before.sums.clear()
+    before.positions[0] = 0
+    assert opened.states.load().positions == {0: 9}
+    assert opened.states.load().sums
+
+
+def test_sums_and_counts_add_up_exactly(opened: Opened) -> None:
+    for _ in range(3):
+        opened.states.commit(FULL)
+    standing = opened.states.load()
+    assert standing.sums[key()] == Sums(*(3 * number for number in HUGE))
+    assert standing.counts["b", "observations"] == 6
+
+
+def test_sums_add_the_same_in_any_order(opened: Opened) -> None:
+    parts = [Sums.of(10**15 + number, 2.0**-number) for number in range(30)]
+    for part in parts:
+        opened.states.commit(Commit(positions={}, watermark=0, sums={key(): part}))
+    for part in reversed(parts):
+        opened.states.commit(Commit(positions={}, watermark=0, sums={key(arm=1): part}))
+    sums = opened.states.load().sums
+    assert sums[key()] == sums[key(arm=1)] == sum(parts[1:], parts[0])
+
+
+def test_a_state_that_comes_to_nothing_is_gone(opened: Opened) -> None:
+    """Rolling up takes from one period and adds to another."""
+    opened.states.commit(FULL)
+    minus = Sums(*(-number for number in HUGE))
+    opened.states.commit(
+        Commit(positions={0: 7}, watermark=START, sums={key(): minus, key(period=5): HUGE})
+    )
+    assert key() not in opened.states.load().sums
+    assert opened.states.load().sums[key(period=5)] == HUGE
+
+
+def test_keys_that_differ_in_anything_are_different_states(opened: Opened) -> None:
+    keys = [
+        key(),
+        key("c"),
+        key(arm=1),
+        key()._replace(slot=1),
+        key()._replace(reward_version=2),
+        key(stratum="holdout"),
+        key(period=1),
+    ]
+    sums = {one: Sums.of(place, 1.0) for place, one in enumerate(keys)}
+    opened.states.commit(Commit(positions={}, watermark=0, sums=sums))
+    assert opened.states.load().sums == sums
+
+
+def test_open_stories_replace_what_was_open(opened: Opened) -> None:
+    opened.states.commit(Commit(positions={}, watermark=0, open={"b": 3, "c": 1}))
+    opened.states.commit(Commit(positions={}, watermark=0, open={"b": 2, "c": 0}))
+    assert opened.states.load().open == {"b": 2, "c": 0}
+
+
+def test_positions_of_other_partitions_stay(opened: Opened) -> None:
+    opened.states.commit(Commit(positions={0: 7, 1: 5}, watermark=1))
+    opened.states.commit(Commit(positions={1: 6}, watermark=2))
+    standing = opened.states.load()
+    assert (standing.positions, standing.watermark) == ({0: 7, 1: 6}, 2)
+
+
+def test_a_late_record_is_set_aside_once(opened: Opened) -> None:
+    """However often it is sent: within one commit, and over many."""
+    for _ in range(3):
+        opened.states.commit(
+            Commit(positions={}, watermark=0, late=[late(), late(), late(b"two", "c")])
+        )
+    counts = opened.states.load().counts
+    assert counts == {("b", "late"): 1, ("c", "late"): 1}
+
+
+def test_output_is_on_the_log_with_the_commit(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    opened.states.commit(FULL)
+    funnels = opened.log.read(FUNNELS, {}, 10)
+    assert [len(codec.decode_many(entry.payload)) for entry in funnels] == [2, 2]
+    assert len(opened.log.read(OBSERVATIONS, {}, 10)) == 2
+    assert opened.log.read(EVENTS, {}, 10) == []
+
+
+BROKEN: dict[str, Any] = {
+    "output": {FUNNELS: [TICK], "rumours": [TICK]},
+    "sums": {key(): Sums.of(1, 1.0), key(arm=9): None},
+    "late": [late(b"six"), "not late"],
+}
+
+
+@pytest.mark.parametrize("part", BROKEN)
+def test_a_commit_that_fails_changes_nothing(opened: Opened, part: str) -> None:
+    opened.states.commit(FULL)
+    before, ends = plain(opened.states.load()), opened.log.ends(FUNNELS)
+    fields = msgspec.structs.asdict(FULL) | {"positions": {0: 99}, "watermark": 99}
+    with pytest.raises(Exception):  # noqa: B017 - any refusal will do, if it is whole
+        opened.states.commit(Commit(**(fields | {part: BROKEN[part]})))
+    assert plain(opened.states.load()) == before
+    assert opened.log.ends(FUNNELS) == ends
+    assert len(opened.log.read(FUNNELS, {}, 10)) == 1
+
+
+def test_a_commit_after_one_that_failed_is_whole(opened: Opened) -> None:
+    broken = msgspec.structs.replace(FULL, output={"rumours": [TICK]})
+    with pytest.raises(Exception):  # noqa: B017
+        opened.states.commit(broken)
+    opened.states.commit(FULL)
+    assert opened.states.load().sums == FULL.sums
+    assert opened.states.load().counts["b", "late"] == 2
+
+
+# --- open stories ---------------------------------------------------------------------------------
+
+
+def test_no_copy_of_the_open_stories_is_an_empty_one(opened: Opened) -> None:
+    assert opened.states.load_open() == []
+
+
+def test_a_copy_of_the_open_stories_replaces_the_one_before(opened: Opened) -> None:
+    chunks = [b"first", bytes(range(256)) * 400, b"\x00"]
+    opened.states.save_open(iter(chunks))
+    assert opened.states.load_open() == chunks
+    opened.states.save_open([b"other"])
+    assert opened.states.load_open() == [b"other"]
+    opened.states.save_open([])
+    assert opened.states.load_open() == []
+
+
+def test_an_empty_chunk_is_a_chunk(opened: Opened) -> None:
+    opened.states.save_open([b"first", b"", b"last"])
+    assert opened.states.load_open() == [b"first", b"", b"last"]
+
+
+def test_a_copy_that_breaks_off_leaves_the_one_before(opened: Opened) -> None:
+    def breaking_off() -> Any:
+        yield b"half"
+        raise RuntimeError("broken off")
+
+    opened.states.save_open([b"whole"])
+    with pytest.raises(RuntimeError):
+        opened.states.save_open(breaking_off())
+    assert opened.states.load_open() == [b"whole"]
+
+
+# --- what lasts -----------------------------------------------------------------------------------
+
+
+def test_a_commit_is_there_after_reopening(reopen: Reopen) -> None:
+    one = reopen(START)
+    one.states.commit(FULL)
+    one.states.save_open([b"copy"])
+    before = plain(one.states.load())
+    other = reopen(START)
+    assert plain(other.states.load()) == before
+    assert other.states.load_open() == [b"copy"]
+    other.states.commit(FULL)
+    assert other.states.load().sums[key()] == HUGE + HUGE
+    assert other.states.load().counts["b", "late"] == 2

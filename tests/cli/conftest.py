@@ -1,5 +1,6 @@
 """A command line, and a folder in which something has been learned."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,20 @@ def croupier(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return CommandLine(monkeypatch, capsys)
 
 
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def first_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with croupier.toml, and croupier.db in which ten trials were learned."""
-    (tmp_path / "croupier.toml").write_text(SINGLE)
-    with a_house(tmp_path / "croupier.db", SINGLE) as house:
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "croupier.toml").write_text(SINGLE)
+    with a_house(folder / "croupier.db", SINGLE) as house:
         for number in range(10):
             house.trial(f"u-{number}", "click" if number % 2 else "enrol")
         house.settle()
+    return folder
+
+
+@pytest.fixture
+def shop(first_shop: Path, tmp_path: Path) -> Path:
+    """A copy of that folder."""
+    shutil.copytree(first_shop, tmp_path, dirs_exist_ok=True)
     return tmp_path

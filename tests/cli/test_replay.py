@@ -107,20 +107,12 @@ def test_filling_twice_is_the_same_as_once(croupier: CommandLine, shop: Path) ->
     assert stored(shop) == once
 
 
-@pytest.mark.xfail(
-    reason="BUG: filled sums are taken for tampered ones ever after, and --write empties them",
-    strict=True,
-)
 def test_filled_sums_are_not_taken_for_tampered_ones(croupier: CommandLine, shop: Path) -> None:
     (shop / "croupier.toml").write_text(RICHER)
     run(croupier, shop, "--config", shop / "croupier.toml", "--new-reward", "--write")
     assert run(croupier, shop).code == 0
 
 
-@pytest.mark.xfail(
-    reason="BUG: sums of version 1 are erased where another experiment's newest version is 1",
-    strict=True,
-)
 def test_filling_one_experiment_erases_nothing_of_its_own_past(
     croupier: CommandLine, shop: Path
 ) -> None:
@@ -129,10 +121,6 @@ def test_filling_one_experiment_erases_nothing_of_its_own_past(
     assert stored(shop)[NAME, 1] == (10, 5_000_000)
 
 
-@pytest.mark.xfail(
-    reason="BUG: with a trimmed log, what was learned since the change is subtracted as well",
-    strict=True,
-)
 def test_filling_from_a_trimmed_log_takes_nothing_away(croupier: CommandLine, shop: Path) -> None:
     with a_house(shop / "croupier.db", RICHER) as house:
         for number in range(4):

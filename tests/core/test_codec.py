@@ -27,6 +27,7 @@ from croupier.core.records import (
     Funnel,
     Observation,
     Record,
+    Refill,
     Tick,
 )
 from croupier.core.reward import Reward, Term
@@ -110,6 +111,9 @@ RECORDS: dict[str, Record] = {
             Arm(number=0, name="install", status="active"),
             Arm(number=1, name="無料", status="removed"),
         ),
+    ),
+    "refill": Refill(
+        experiment="top-button", reward_version=2, watermark=1_763_750_000_123, at=1_763_750_009_000
     ),
 }
 BARE = {

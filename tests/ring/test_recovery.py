@@ -21,7 +21,7 @@ from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 from croupier.ports import EVENTS, Commit, UnavailableError
 from croupier.runners import open_stories, ring
-from croupier.runners.embedded import declare
+from croupier.runners.declare import declare
 from croupier.runners.ring import Ring
 from tests.ring.recount import DataFile, differences, read_data, read_rules, thompson_weights
 

@@ -122,7 +122,6 @@ def test_a_copy_of_the_open_stories_that_cannot_be_saved_does_not_end_learning(d
         assert house.page()["observations"] == 2
 
 
-@pytest.mark.xfail(reason="BUG: the trimmer dies of the first failure, unseen", strict=True)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_trimming_goes_on_when_the_disk_is_back(
     data: Path, monkeypatch: pytest.MonkeyPatch

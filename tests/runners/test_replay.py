@@ -1,22 +1,22 @@
 """Replay: the log once more gives the sums that are stored, and no tampering goes unseen."""
 
+import shutil
 import sqlite3
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from croupier.config.backends import Backends, open_backends
 from croupier.core.arms.sums import Sums
-from croupier.runners.embedded import read_declarations
-from croupier.runners.replay import Rebuilt, correction, differences, rebuild
+from croupier.runners.declare import read_declarations
+from croupier.runners.replay import Rebuilt, Replay, differences
 from tests.apps.house import NAME, SINGLE, TOP_BUTTON, a_house
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with a past: trials, repeats, duplicates, something late, a change of reward."""
-    data = tmp_path / "croupier.db"
+    data = tmp_path_factory.mktemp("past") / "croupier.db"
     with a_house(data, TOP_BUTTON) as house:
         late = house.trial("late")
         for number in range(12):
@@ -32,10 +32,16 @@ def data(tmp_path: Path) -> Path:
     return data
 
 
+@pytest.fixture
+def data(past: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    shutil.copytree(past.parent, tmp_path, dirs_exist_ok=True)
+    return tmp_path / past.name
+
+
 def read(data: Path) -> tuple[Backends, Rebuilt]:
     backends = open_backends(data, read_only=True)
-    standing = backends.states.load()
-    return backends, rebuild(backends, read_declarations(backends), standing)
+    return backends, Replay(backends, read_declarations(backends)).rebuild()
 
 
 def test_the_log_adds_up_to_the_stored_sums_and_counts(data: Path) -> None:
@@ -80,8 +86,9 @@ def test_the_correction_makes_the_stored_what_was_rebuilt(data: Path) -> None:
     connection.close()
     backends = open_backends(data)
     standing = backends.states.load()
-    rebuilt = rebuild(backends, read_declarations(backends), standing)
-    backends.states.commit(correction(standing, rebuilt))
+    again = Replay(backends, read_declarations(backends))
+    rebuilt = again.rebuild()
+    backends.states.commit(again.correction(rebuilt))
     after = backends.states.load()
     assert after.sums == rebuilt.sums
     assert after.counts == rebuilt.counts
@@ -91,7 +98,7 @@ def test_the_correction_makes_the_stored_what_was_rebuilt(data: Path) -> None:
 
 def test_a_correction_of_what_is_right_changes_nothing(data: Path) -> None:
     backends, rebuilt = read(data)
-    commit = correction(backends.states.load(), rebuilt)
+    commit = Replay(backends, read_declarations(backends)).correction(rebuilt)
     assert commit.sums == {}
     assert not any(commit.counts.values())
 
@@ -116,6 +123,6 @@ def test_rolled_up_periods_are_still_the_same_sums(data: Path) -> None:
 def test_replay_reads_progress_aloud(data: Path) -> None:
     backends = open_backends(data, read_only=True)
     heard: list[int] = []
-    rebuilt = rebuild(backends, read_declarations(backends), backends.states.load(), heard.append)
-    assert heard[-1] == rebuilt.entries > 0
-    assert msgspec.json.encode(rebuilt.entries)
+    again = Replay(backends, read_declarations(backends), heard.append)
+    again.rebuild()
+    assert heard[-1] == again.entries > 0

@@ -27,7 +27,9 @@ def doctor(
 
     findings = check_all(config, data)
     if as_json:
-        print(json.dumps([finding._asdict() for finding in findings], ensure_ascii=False))
+        checks = [finding._asdict() for finding in findings]
+        good = all(finding.ok for finding in findings)
+        print(json.dumps({"ok": good, "checks": checks}, ensure_ascii=False))
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'FAIL'}  {finding.what:<16} {finding.detail}")

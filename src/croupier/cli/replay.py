@@ -10,11 +10,8 @@ import typer
 from croupier.cli.options import Data, Json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from croupier.core.declarations import Declarations
-    from croupier.ports import Commit, Standing
-    from croupier.runners.replay import Difference, Rebuilt
+    from croupier.ports import Commit
+    from croupier.runners.replay import Difference, Replay
 
 
 def replay(
@@ -43,9 +40,10 @@ def replay(
       croupier replay --data shop.db --config shop.toml --new-reward --write
     """
     from croupier.config.backends import open_backends
+    from croupier.config.errors import ConfigError
     from croupier.config.settings import Settings, load_settings
-    from croupier.runners.embedded import declare
-    from croupier.runners.replay import differences, rebuild
+    from croupier.runners.declare import declare
+    from croupier.runners.replay import Replay
 
     if config and not write:
         raise typer.BadParameter("--config goes with --write")
@@ -53,22 +51,34 @@ def replay(
     try:
         settings = load_settings(config) if config else Settings(experiments=())
         declarations = declare(settings, backends)
-        standing = backends.states.load()
-        read_as = declarations.reinterpreted() if new_reward else declarations
-        rebuilt = rebuild(backends, read_as, standing, _show if not as_json else lambda _: None)
-        differing = differences(standing.sums, rebuilt.sums)
-        if new_reward:
-            now = {name: declarations.latest(name).reward_version for name in declarations.names()}
-            differing = [
-                each for each in differing if each.key.reward_version == now[each.key.experiment]
-            ]
+        again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
+        commit, differing, whole = _filled(again) if new_reward else _checked(again)
+        if write and not whole:
+            raise ConfigError(f"{data}: its log was trimmed, it no longer holds what was learned")
         if write:
-            _store(backends.states.commit, standing, rebuilt, declarations, new_reward=new_reward)
+            backends.states.commit(commit)
     finally:
         backends.close()
-    _report(rebuilt, differing, write=write, as_json=as_json)
+    _report(again.entries, differing, whole=whole, write=write, as_json=as_json)
     if differing and not write:
         raise typer.Exit(1)
+
+
+def _filled(again: "Replay") -> "tuple[Commit, list[Difference], bool]":
+    from croupier.core.arms.sums import Sums
+    from croupier.runners.replay import differences
+
+    commit, stored = again.fill(), again.standing.sums
+    after = {key: stored.get(key, Sums()) + change for key, change in commit.sums.items()}
+    return commit, differences(stored, {**stored, **after}), True
+
+
+def _checked(again: "Replay") -> "tuple[Commit, list[Difference], bool]":
+    from croupier.runners.replay import differences
+
+    rebuilt = again.rebuild()
+    found = differences(again.standing.sums, rebuilt.sums)
+    return again.correction(rebuilt), found, rebuilt.whole
 
 
 def _show(entries: int) -> None:
@@ -77,20 +87,18 @@ def _show(entries: int) -> None:
 
 
 def _report(
-    rebuilt: "Rebuilt", differing: "list[Difference]", *, write: bool, as_json: bool
+    entries: int, differing: "list[Difference]", *, whole: bool, write: bool, as_json: bool
 ) -> None:
     rows = [
         each.key._asdict() | {"stored": each.stored._asdict(), "rebuilt": each.rebuilt._asdict()}
         for each in differing
     ]
     if as_json:
-        found = {"entries": rebuilt.entries, "whole": rebuilt.whole, "written": write}
+        found = {"entries": entries, "whole": whole, "written": write}
         print(json.dumps(found | {"differences": rows}))
         return
-    print(
-        f"\n{rebuilt.entries:,} entries read"
-        + ("" if rebuilt.whole else ", the first were trimmed")
-    )
+    trimmed = "" if whole else ", the first were trimmed"
+    print(f"\n{entries:,} entries read{trimmed}")
     for each in differing:
         key = each.key
         print(
@@ -102,22 +110,3 @@ def _report(
     if differing:
         verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
     print(verdict)
-
-
-def _store(
-    commit: "Callable[[Commit], None]",
-    standing: "Standing",
-    rebuilt: "Rebuilt",
-    declarations: "Declarations",
-    *,
-    new_reward: bool,
-) -> None:
-    from croupier.runners.replay import correction
-
-    if not rebuilt.whole and not new_reward:
-        raise typer.BadParameter("the log has been trimmed: it no longer holds what was learned")
-    if not new_reward:
-        commit(correction(standing, rebuilt))
-        return
-    for version in {declarations.latest(name).reward_version for name in declarations.names()}:
-        commit(correction(standing, rebuilt, sums_of=version))

@@ -9,12 +9,16 @@ import typer
 
 from croupier.cli.options import Config, Data
 
+_LEVELS = ("debug", "info", "warning", "error")
+
 
 def up(
     config: Config = Path("croupier.toml"),
     data: Data = Path("croupier.db"),
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 picks a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="The port; 0 picks a free one.")
+    ] = 8080,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
     *,
     new_keys: Annotated[
@@ -33,15 +37,13 @@ def up(
     """
     from croupier.config.keys import load_keys
     from croupier.config.settings import load_settings
-    from croupier.runners import embedded
+    from croupier.runners import up as process
 
+    if log_level not in _LEVELS:
+        raise typer.BadParameter(f"{log_level!r} is none of {', '.join(_LEVELS)}")
     level = logging.getLevelName(log_level.upper())
-    if not isinstance(level, int):
-        raise typer.BadParameter(f"{log_level!r} is none of debug, info, warning, error")
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
     settings = load_settings(config)
     keys = load_keys(data, os.environ, renew=new_keys)
-    embedded.up(
-        settings, data, keys, host, port, lambda at: print(f"listening on {at}", flush=True)
-    )
+    process.up(settings, data, keys, host, port, lambda at: print(f"listening on {at}", flush=True))

@@ -47,7 +47,10 @@ def _from_environment(environment: Mapping[str, str]) -> Keys:
     for part in environment.get(TOKEN_KEYS, "").split(","):
         key_id, _, key = part.strip().partition(":")
         try:
-            token[int(key_id)] = _usable(key)
+            number = _number(key_id)
+            if number in token:
+                problems.append(f"{TOKEN_KEYS}: key {number} is given twice")
+            token[number] = _usable(key)
         except ValueError as error:
             problems.append(f'{TOKEN_KEYS}: expected "1:hex,2:hex", {error}')
     unit = b""
@@ -58,6 +61,12 @@ def _from_environment(environment: Mapping[str, str]) -> Keys:
     if problems:
         raise ConfigError(*problems)
     return Keys(token, unit)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 255:
+        raise ValueError(f"expected a key number from 1 to 255, got {text!r}")
+    return int(text)
 
 
 def _usable(text: str) -> bytes:
@@ -73,12 +82,12 @@ def _usable(text: str) -> bytes:
 def _from_file(file: Path) -> Keys:
     try:
         found = json.loads(file.read_text())
-        token = {int(key_id): _usable(key) for key_id, key in found["token"].items()}
+        token = {_number(key_id): _usable(key) for key_id, key in found["token"].items()}
         unit = _usable(found["unit"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"{file}: not a keys file: {error}") from error
     if not token:
-        raise ConfigError(f"{file}: it holds no token key")
+        raise ConfigError(f"{file}: not a keys file: it holds no token key")
     return Keys(token, unit)
 
 

@@ -7,18 +7,17 @@ from typing import Any
 import msgspec
 
 from croupier.config.errors import ConfigError
-from croupier.core.duration import MINUTE, format_duration, parse_duration
+from croupier.config.fields import meant, usable_fields
+from croupier.core.duration import MINUTE, format_duration
 from croupier.core.experiment import Experiment
-
-_DURATIONS = ("expose_within", "window", "lateness", "session", "refresh", "period")
-_POLICY_DURATIONS = ("half_life", "sliding_window")
-
+from croupier.core.policies.registry import POLICIES
+from croupier.core.reward import Reward, Term
 
 MOST_SKEW = 5 * MINUTE
 """The largest `max_skew`: recovery re-reads so much more of the log than its stories last."""
 
 
-class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Server(msgspec.Struct, frozen=True):
     """`[server]`: what a request may be. Sizes in bytes, `max_skew` in milliseconds."""
 
     max_body: int = 1_048_576
@@ -26,7 +25,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_skew: int = MINUTE
 
 
-class LogTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class LogTable(msgspec.Struct, frozen=True):
     """`[log]`: how long records are kept, milliseconds; None is for ever."""
 
     retention: int | None = None
@@ -67,16 +66,14 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from error
-    problems: list[str] = [
-        f"{file}: {key}: unknown key (expected experiment, server or log)"
-        for key in document.keys() - {"experiment", "server", "log"}
+    tables = ("experiment", "server", "log")
+    problems = [
+        f"{file}: {key}: unknown key{meant(key, tables)}" for key in document if key not in tables
     ]
     found = Settings(
         experiments=_experiments(document.get("experiment", []), file, problems),
-        server=_table(
-            document.get("server", {}), Server, ("max_skew",), f"{file}: server", problems
-        ),
-        log=_table(document.get("log", {}), LogTable, ("retention",), f"{file}: log", problems),
+        server=_table(document.get("server", {}), Server, f"{file}: server", problems),
+        log=_table(document.get("log", {}), LogTable, f"{file}: log", problems),
     )
     if not found.experiments and not problems:
         problems.append(f"{file}: experiment: at least one [[experiment]] is needed")
@@ -86,86 +83,87 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
     return found
 
 
+def _table(table: Any, kind: type[Any], where: str, problems: list[str]) -> Any:
+    if not isinstance(table, dict):
+        problems.append(f"{where}: expected a table")
+        return kind()
+    return kind(**usable_fields(table, kind, where, problems))
+
+
 def _experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experiment, ...]:
-    if not isinstance(tables, list):
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append(f"{file}: experiment: write [[experiment]], with two brackets")
         return ()
     found: list[Experiment] = []
-    for place, table in enumerate(tables):
-        where = f'{file}: experiment "{table.get("name", place)}"'
-        spec = _experiment(dict(table), where, problems)
-        if spec is None:
-            continue
-        problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())
-        if spec.name in (one.name for one in found):
-            problems.append(f"{where}: name: used twice")
-        found.append(spec)
+    for number, table in enumerate(tables, 1):
+        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
+        spec = _experiment(dict(table), f"{file}: experiment {name}", problems)
+        if spec is not None:
+            if spec.name in (one.name for one in found):
+                problems.append(f"{file}: experiment {name}: name: used twice")
+            found.append(spec)
     return tuple(found)
 
 
 def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
-    if isinstance(table.get("reward"), dict):
-        terms = table["reward"].items()
-        table["reward"] = {
-            "terms": {k: {"weight": v} if isinstance(v, int | float) else v for k, v in terms}
-        }
+    """The experiment; what is unusable is told and left at its default, to tell the rest too."""
+    reward, policy = table.pop("reward", None), table.pop("policy", None)
     if table.get("session") == "none":
         table["session"] = None
-    if isinstance(table.get("policy"), dict):
-        table["policy"] = _durations(
-            dict(table["policy"]), _POLICY_DURATIONS, f"{where}: policy", problems
-        )
-    spec: Experiment | None = _table(table, Experiment, _DURATIONS, where, problems)
+    values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
+    values["reward"] = _reward(reward, where, problems)
+    if policy is not None:
+        values["policy"] = _policy(policy, where, problems)
+    usable = {key: value for key, value in values.items() if value is not None or key == "session"}
+    if not {"name", "arms", "default", "reward"} <= usable.keys():
+        return None
+    spec = Experiment(**usable)
+    problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())
     return spec
 
 
-def _table(
-    table: Any, kind: type[Any], durations: tuple[str, ...], where: str, problems: list[str]
-) -> Any:
+def _reward(table: Any, where: str, problems: list[str]) -> Reward | None:
+    if table is None:
+        problems.append(f"{where}: reward: missing; expected such as {{ click = 1.0 }}")
+        return None
     if not isinstance(table, dict):
-        problems.append(f"{where}: expected a table")
-        return kind()
-    before = len(problems)
-    table = _durations(table, durations, where, problems)
-    if len(problems) > before:
-        return kind() if kind is not Experiment else None
-    try:
-        return msgspec.convert(table, kind)
-    except msgspec.ValidationError as error:
-        reason, _, key = str(error).partition(" - at `$.")
-        key = key.rstrip("`").replace("reward.terms", "reward").replace("[...]", "")
-        reason = reason.replace("Object ", "").replace("Expected", "expected")
-        problems.append(f"{where}: {key}: {reason}" if key else f"{where}: {reason}")
-        return None if kind is Experiment else kind()
+        problems.append(f"{where}: reward: expected a table such as {{ click = 1.0 }}")
+        return None
+    before, terms = len(problems), {}
+    for kind, term in table.items():
+        fields = term if isinstance(term, dict) else {"weight": term}
+        values = usable_fields(fields, Term, f"{where}: reward.{kind}", problems)
+        if "weight" in values:
+            terms[kind] = Term(**values)
+    return Reward(terms) if len(problems) == before else None
 
 
-def _durations(
-    table: dict[str, Any], keys: tuple[str, ...], where: str, problems: list[str]
-) -> dict[str, Any]:
-    converted = dict(table)
-    for key in keys:
-        if isinstance(table.get(key), str):
-            try:
-                converted[key] = parse_duration(table[key])
-            except ValueError as error:
-                problems.append(f"{where}: {key}: {error}")
-        elif table.get(key) is not None:
-            problems.append(
-                f'{where}: {key}: expected a duration such as "15m", got {table[key]!r}'
-            )
-    return converted
+def _policy(table: Any, where: str, problems: list[str]) -> Any:
+    if not isinstance(table, dict):
+        problems.append(f'{where}: policy: expected a table such as {{ kind = "thompson" }}')
+        return None
+    fields = dict(table)
+    kind = POLICIES.get(fields.pop("kind", None))
+    if kind is None:
+        expected = ", ".join(POLICIES)
+        got = f", got {table['kind']!r}" if "kind" in table else ""
+        problems.append(f"{where}: policy.kind: expected one of {expected}{got}")
+        return None
+    return kind(**usable_fields(fields, kind, f"{where}: policy", problems))
 
 
 def _across(found: Settings, file: str) -> list[str]:
-    if not 0 <= found.server.max_skew <= MOST_SKEW:
-        return [f"{file}: server: max_skew: expected at most {format_duration(MOST_SKEW)}"]
-    retention = found.log.retention
+    """What is wrong between tables, and with sizes."""
+    server, retention = found.server, found.log.retention
     longest = max((one.longest_story for one in found.experiments), default=0)
-    if retention is None or retention >= longest:
-        return []
-    problem = (
-        f"{file}: log: retention: {format_duration(retention)} is shorter than the longest story, "
+    checks = {
+        f"server: max_skew: expected at most {format_duration(MOST_SKEW)}": (
+            server.max_skew > MOST_SKEW
+        ),
+        "server: max_body: expected at least 1 byte": server.max_body < 1,
+        "server: max_events: expected at least 1": server.max_events < 1,
+        f"log: retention: {format_duration(retention or 0)} is shorter than the longest story, "
         f"{format_duration(longest)} (session + expose_within + window + lateness): what is "
-        "still open could not be recovered"
-    )
-    return [problem]
+        "still open could not be recovered": retention is not None and retention < longest,
+    }
+    return [f"{file}: {problem}" for problem, wrong in checks.items() if wrong]

@@ -8,7 +8,7 @@ from math import log
 from struct import Struct, pack
 from typing import NamedTuple
 
-from croupier.core.records import Decision, Declaration, Reason
+from croupier.core.records import Decision, Declaration
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 
@@ -114,16 +114,16 @@ class Decider:
 
         `eligible` and `exclude` restrict the arms, with weights recomputed for what is left.
         `known` names arms that exist but are not drawn. A unit in the holdout is shown the
-        default, where the request permits it. Raises NoArmLeftError.
+        default, or, where the request forbids that, a draw that does not train either. Raises
+        NoArmLeftError.
         """
         session = 0 if self._session is None else session_at(unit, at, self._session)
         menu = self.menu
         if eligible is not None or exclude:
             menu = self._menu(eligible, exclude, known)
-        reason: Reason = "policy"
-        if self._holdout and self.spec.default in menu.names and self._held_out(unit):
+        held_out = self._holdout > 0 and self._held_out(unit)
+        if held_out and self.spec.default in menu.names:
             place, weight, propensities = menu.names.index(self.spec.default), 1.0, (1.0,)
-            reason = "holdout"
         else:
             place = self._place(menu, unit, session, tracking_id)
             weight, propensities = menu.weights[place], menu.propensities[place]
@@ -136,7 +136,7 @@ class Decider:
             snapshot=self.snapshot.version,
             slate=menu.slates[place],
             propensities=propensities,
-            reason=reason,
+            reason="holdout" if held_out else "policy",
             degraded=degraded,
         )
         return Choice(decision, menu.names[place], weight)
@@ -172,7 +172,7 @@ class Decider:
         for key, names in (("eligible", eligible or ()), ("exclude", exclude)):
             for name in names:
                 if name not in self._places and name not in known:
-                    raise NoArmLeftError(f"{key}: {name!r} is not an arm of {self.spec.name}")
+                    raise NoArmLeftError(f"{key}: {name[:100]!r} is not an arm of {self.spec.name}")
         wanted = self._places.keys() if eligible is None else self._places.keys() & set(eligible)
         places = frozenset(self._places[name] for name in wanted - set(exclude))
         if not places:

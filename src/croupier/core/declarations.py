@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from croupier.core.experiment import REWARD_FIELDS, STORY_FIELDS, Experiment
-from croupier.core.records import Arm, ArmSet, Declaration
+from croupier.core.records import Arm, ArmSet, Declaration, Refill
 
 
 class Declarations:
@@ -23,11 +23,14 @@ class Declarations:
     def __init__(self) -> None:
         self._versions: dict[str, dict[int, Declaration]] = {}
         self._arms: dict[str, ArmSet] = {}
+        self.refills: dict[tuple[str, int], int] = {}
 
-    def apply(self, record: Declaration | ArmSet) -> None:
+    def apply(self, record: Declaration | ArmSet | Refill) -> None:
         """Take one record of the history."""
         if isinstance(record, ArmSet):
             self._arms[record.experiment] = record
+        elif isinstance(record, Refill):
+            self.refills[record.experiment, record.reward_version] = record.watermark
         else:
             self._versions.setdefault(record.spec.name, {})[record.version] = record
 
@@ -55,25 +58,28 @@ class Declarations:
             default=0,
         )
 
-    def reinterpreted(self) -> "Declarations":
-        """The same history, with rewards as they are declared now.
+    def valued_by(self, experiment: str, reward_version: int) -> "Declarations":
+        """The older versions of an experiment, read with the reward and window of a newer one.
 
-        A past version whose sessions were the same takes the newest reward, window and reward
-        version; one with other sessions keeps its own, for its trials would not compare.
+        Versions with other sessions or slots are left out: their trials would not compare.
         """
         book = Declarations()
-        for name, versions in self._versions.items():
-            now = self.latest(name)
-            for each in versions.values():
-                same = (each.spec.session, each.spec.slots) == (now.spec.session, now.spec.slots)
+        versions = self._versions[experiment].values()
+        now = max(
+            (each for each in versions if each.reward_version == reward_version),
+            key=lambda each: each.version,
+        )
+        for each in versions:
+            same = (each.spec.session, each.spec.slots) == (now.spec.session, now.spec.slots)
+            if each.reward_version < reward_version and same:
                 spec = msgspec.structs.replace(
                     each.spec, reward=now.spec.reward, window=now.spec.window
                 )
-                taken = Declaration(
-                    version=each.version, reward_version=now.reward_version, at=each.at, spec=spec
+                book.apply(
+                    Declaration(
+                        version=each.version, reward_version=reward_version, at=each.at, spec=spec
+                    )
                 )
-                book.apply(taken if same else each)
-            book.apply(self._arms[name])
         return book
 
     def changes(self, spec: Experiment, at: int) -> Iterator[Declaration | ArmSet]:

@@ -111,7 +111,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 yield f"reward.{kind}", reason
             if not usable_name(kind) or kind == "impression":
                 yield f"reward.{kind}", "not a name for an outcome kind"
-        if max(map(abs, self.reward.bounds)) > MOST_REWARD:
+        usable = not any(term.problem() for term in self.reward.terms.values())
+        if usable and max(map(abs, self.reward.bounds)) > MOST_REWARD:
             yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
 
     def _time_problems(self) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Self
 
 from croupier.core.arms.posterior import read_posterior
 from croupier.core.arms.sums import StateKey, Sums
@@ -42,6 +43,14 @@ class Learned:
             trial = Sums.of(observation.reward, observation.propensity)
             known = self.sums.get(key)
             self.sums[key] = trial if known is None else known + trial
+
+    def __iadd__(self, other: "Learned") -> Self:
+        """Take what another batch adds."""
+        for key, sums in other.sums.items():
+            self.sums[key] = self.sums.get(key, Sums()) + sums
+        for place, count in other.counts.items():
+            self.counts[place] += count
+        return self
 
 
 def absorb(observations: Iterable[Observation], declarations: Declarations) -> Learned:

@@ -125,4 +125,13 @@ class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):
     arms: tuple[Arm, ...]
 
 
-AnyRecord = Decision | Event | Tick | Funnel | Observation | Declaration | ArmSet
+class Refill(Record, frozen=True, gc=False, tag="refill"):
+    """Past trials were valued by a newer reward, too: those closed at or before `watermark`."""
+
+    experiment: str
+    reward_version: int
+    watermark: int
+    at: int
+
+
+AnyRecord = Decision | Event | Tick | Funnel | Observation | Declaration | ArmSet | Refill

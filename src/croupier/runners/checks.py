@@ -15,7 +15,7 @@ from croupier.config.settings import Settings, load_settings
 from croupier.core.codec import UnreadableRecordError
 from croupier.core.duration import MINUTE, SECOND, format_duration
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
-from croupier.runners.embedded import read_declarations
+from croupier.runners.declare import read_declarations
 
 _LEAST_FREE = 256 * 1024 * 1024
 

@@ -1,20 +1,19 @@
 """Replay: the whole log once more, through the same folds; what it adds up to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from croupier.apps.join import Join
 from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
+from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.declarations import Declarations
-from croupier.core.learn import Counts, absorb
-from croupier.ports import EVENTS, Commit, Standing
+from croupier.core.learn import Counts, Learned, absorb
+from croupier.core.records import Event, Observation, Refill
+from croupier.ports import ARMS, EVENTS, Commit, Entry, Late, Standing
 
 _ENTRIES = 256
-
-Totals = dict[StateKey, Sums]
-"""Sums over all periods: keys have period 0."""
 
 
 class Rebuilt(NamedTuple):
@@ -22,48 +21,118 @@ class Rebuilt(NamedTuple):
 
     sums: dict[StateKey, Sums]
     counts: Counts
-    entries: int
     whole: bool
 
 
 class Difference(NamedTuple):
-    """One place where the stored sums are not what the log says."""
+    """One place where the stored sums are not what the log says; periods are summed over."""
 
     key: StateKey
     stored: Sums
     rebuilt: Sums
 
 
-def rebuild(
-    backends: Backends,
-    declarations: Declarations,
-    standing: Standing,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Rebuilt:
-    """Read the events topic from its start to where learning stands, and add it all up."""
-    join, observe = Join(declarations, backends.log.ends(EVENTS)), Observe(declarations)
-    sums: dict[StateKey, Sums] = {}
-    counts: Counts = {}
-    late: dict[bytes, str] = {}
-    first = backends.log.read(EVENTS, {}, 1)
-    positions, entries = {0: 0}, 0
-    while batch := backends.log.read(EVENTS, positions, _ENTRIES):
-        wanted = [each for each in batch if each.offset < standing.positions.get(each.partition, 0)]
-        late |= {each.identity: each.experiment for each in join.feed(wanted)}
-        observe.feed(join.close())
-        learned = absorb(observe.close(join.time.value), declarations)
-        for key, added in learned.sums.items():
-            sums[key] = sums.get(key, Sums()) + added
-        for place, count in learned.counts.items():
-            counts[place] = counts.get(place, 0) + count
-        entries += len(wanted)
-        progress(entries)
-        if len(wanted) < len(batch):
-            break
-        positions = {0: batch[-1].offset + 1}
-    for experiment in late.values():
-        counts[experiment, "late"] = counts.get((experiment, "late"), 0) + 1
-    return Rebuilt(sums, counts, entries, whole=not first or first[0].offset <= 1)
+class Replay:
+    """Reads the events topic from its start to where learning stands, as often as is needed."""
+
+    def __init__(
+        self,
+        backends: Backends,
+        declarations: Declarations,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._backends, self._declarations, self._progress = backends, declarations, progress
+        self.standing: Standing = backends.states.load()
+        self.entries = 0
+
+    def rebuild(self) -> Rebuilt:
+        """What every record adds up to, refills included."""
+        late: dict[bytes, str] = {}
+        total = Learned()
+        for _, observations, set_aside in self._turn(self._declarations, []):
+            total += absorb(observations, self._declarations)
+            late |= {each.identity: each.experiment for each in set_aside}
+        for experiment in late.values():
+            total.counts[experiment, "late"] += 1
+        for (experiment, reward_version), mark in self._declarations.refills.items():
+            total.sums = _plus(total.sums, self.past(experiment, reward_version, -1, mark))
+        first = self._backends.log.read(EVENTS, {}, 1)
+        return Rebuilt(total.sums, total.counts, whole=not first or first[0].offset <= 1)
+
+    def past(
+        self, experiment: str, reward_version: int, after: int, until: int
+    ) -> dict[StateKey, Sums]:
+        """Older trials valued by a newer reward: those that closed in (after, until]."""
+        book = self._declarations.valued_by(experiment, reward_version)
+        total = Learned()
+        for watermark, observations, _ in self._turn(book, [after, until]):
+            if after < watermark <= until:
+                total += absorb(observations, self._declarations)
+        return total.sums
+
+    def fill(self) -> Commit:
+        """The commit that values the past of each experiment by its newest reward."""
+        now, sums, records = self.standing.watermark, dict[StateKey, Sums](), []
+        for name in self._declarations.names():
+            reward_version = self._declarations.latest(name).reward_version
+            before = self._declarations.refills.get((name, reward_version), -1)
+            if before < now and self._declarations.valued_by(name, reward_version).names():
+                sums = _plus(sums, self.past(name, reward_version, before, now))
+                at = self._backends.clock.now()
+                records.append(
+                    Refill(experiment=name, reward_version=reward_version, watermark=now, at=at)
+                )
+        output = {ARMS: [codec.encode(record) for record in records]} if records else {}
+        return self._commit(sums, output=output)
+
+    def correction(self, rebuilt: Rebuilt) -> Commit:
+        """The commit that makes the stored sums and counts what was rebuilt."""
+        stored = {key: Sums(*(-each for each in sums)) for key, sums in self.standing.sums.items()}
+        counts = {
+            place: rebuilt.counts.get(place, 0) - self.standing.counts.get(place, 0)
+            for place in self.standing.counts.keys() | rebuilt.counts.keys()
+        }
+        return self._commit(_plus(stored, rebuilt.sums), counts)
+
+    def _commit(
+        self,
+        sums: dict[StateKey, Sums],
+        counts: Counts | None = None,
+        output: Mapping[str, list[bytes]] | None = None,
+    ) -> Commit:
+        return Commit(
+            positions=self.standing.positions,
+            watermark=self.standing.watermark,
+            sums={key: change for key, change in sums.items() if any(change)},
+            counts=counts or {},
+            output=output or {},
+        )
+
+    def _turn(
+        self, book: Declarations, marks: list[int]
+    ) -> Iterator[tuple[int, list[Observation], list[Late]]]:
+        """Join and observe the log under these declarations; stops at each mark on the way."""
+        join, observe = Join(book, self._backends.log.ends(EVENTS)), Observe(book)
+        for entries in self._log():
+            late = join.feed(entries if book is self._declarations else _known(entries, book))
+            time = join.time.value
+            for watermark in sorted({mark for mark in marks if 0 < mark < time} | {time}):
+                observe.feed(join.stage.advance(watermark))
+                yield watermark, observe.close(watermark), late
+                late = []
+
+    def _log(self) -> Iterator[list[Entry]]:
+        positions, self.entries = {0: 0}, 0
+        while batch := self._backends.log.read(EVENTS, positions, _ENTRIES):
+            end = self.standing.positions
+            wanted = [each for each in batch if each.offset < end.get(each.partition, 0)]
+            self.entries += len(wanted)
+            self._progress(self.entries)
+            if wanted:
+                yield wanted
+            if len(wanted) < len(batch):
+                return
+            positions = {0: batch[-1].offset + 1}
 
 
 def differences(
@@ -78,35 +147,33 @@ def differences(
     ]
 
 
-def correction(standing: Standing, rebuilt: Rebuilt, *, sums_of: int | None = None) -> Commit:
-    """The commit that makes the stored sums what was rebuilt.
+def _known(entries: list[Entry], book: Declarations) -> list[Entry]:
+    """The same entries with only the events of declarations in the book: time passes as before."""
 
-    With `sums_of`, only the sums of that reward version are made so, and no counts.
-    """
-    changes: dict[StateKey, Sums] = {}
-    for key, stored in standing.sums.items():
-        changes[key] = Sums(*(-each for each in stored))
-    for key, sums in rebuilt.sums.items():
-        changes[key] = changes.get(key, Sums()) + sums
-    chosen = {
-        key: change
-        for key, change in changes.items()
-        if any(change) and sums_of in (None, key.reward_version)
-    }
-    counts = {
-        place: rebuilt.counts.get(place, 0) - standing.counts.get(place, 0)
-        for place in standing.counts.keys() | rebuilt.counts.keys()
-    }
-    return Commit(
-        positions=standing.positions,
-        watermark=standing.watermark,
-        sums=chosen,
-        counts=counts if sums_of is None else {},
-    )
+    def told(record: object) -> bool:
+        if not isinstance(record, Event):
+            return True
+        return book.find(record.decision.experiment, record.decision.declaration) is not None
+
+    return [
+        entry._replace(
+            payload=codec.join(
+                [codec.encode(each) for each in codec.decode_many(entry.payload) if told(each)]
+            )
+        )
+        for entry in entries
+    ]
 
 
-def _totals(sums: Mapping[StateKey, Sums]) -> Totals:
-    totals: Totals = {}
+def _plus(one: Mapping[StateKey, Sums], other: Mapping[StateKey, Sums]) -> dict[StateKey, Sums]:
+    total = dict(one)
+    for key, sums in other.items():
+        total[key] = total.get(key, Sums()) + sums
+    return total
+
+
+def _totals(sums: Mapping[StateKey, Sums]) -> dict[StateKey, Sums]:
+    totals: dict[StateKey, Sums] = {}
     for key, each in sums.items():
         place = key._replace(period=0)
         totals[place] = totals.get(place, Sums()) + each

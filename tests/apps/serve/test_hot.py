@@ -12,12 +12,6 @@ from croupier.core.decide import as_float32
 from tests.apps.house import MINUTE, SINGLE, TOP_BUTTON, House, arms, listening
 
 DECIDE = "/v1/experiments/top-button/decide"
-UTF8 = pytest.mark.xfail(reason="BUG: UnicodeDecodeError, answered 500", strict=True)
-DEEP = pytest.mark.xfail(reason="BUG: RecursionError, answered 500", strict=True)
-TWICE_WRONG = pytest.mark.xfail(
-    reason="BUG: a bad event before bad JSON: DecodeError of the second reading, answered 500",
-    strict=True,
-)
 
 
 # --- decide ---------------------------------------------------------------------------------------
@@ -84,40 +78,30 @@ def test_a_session_sees_the_same_arm_again(shared: House) -> None:
         assert first["tracking_id"] != again["tracking_id"]
 
 
-@pytest.mark.parametrize(
-    ("asked", "left"),
-    [
-        ({}, {"install", "free-trial", "see-recipes"}),
-        ({"exclude": []}, {"install", "free-trial", "see-recipes"}),
-        ({"eligible": ["install", "free-trial", "see-recipes"]}, None),
-        ({"eligible": None}, {"install", "free-trial", "see-recipes"}),
-        ({"exclude": ["install"]}, {"free-trial", "see-recipes"}),
-        ({"eligible": ["install", "free-trial"]}, {"install", "free-trial"}),
-        ({"eligible": ["install", "free-trial"], "exclude": ["install"]}, {"free-trial"}),
-        ({"eligible": ["install", "install"]}, {"install"}),
-    ],
-)
-def test_a_restricted_request_is_drawn_with_weights_of_its_own_set(
-    house: House, asked: dict[str, Any], left: set[str] | None
-) -> None:
+def test_a_restricted_request_is_drawn_with_weights_of_its_own_set(house: House) -> None:
     for number in range(12):
         house.trial(f"v-{number}", *(["click"] if number % 3 == 0 else []))
-    page = house.settle()
+    house.settle()
     house.until(lambda page: page["version"] == 2)
     snapshot = house.embedded.service.snapshot("top-button")
     assert snapshot
-    chosen = sorted(left or arms(page))
-    places = sorted(snapshot.names.index(name) for name in chosen)
-    weights = dict(
-        zip(
-            [snapshot.names[place] for place in places],
-            snapshot.weights if len(places) == 3 else snapshot.weights_among(places),
-            strict=True,
-        )
-    )
-    for number in range(10):
-        (shown,) = house.decide(f"w-{number}", **asked)["slate"]
-        assert shown["propensity"] == pytest.approx(weights[shown["arm"]], abs=1e-12)
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"exclude": []}, []),
+        ({"eligible": None}, []),
+        ({"eligible": ["see-recipes", "free-trial", "install"]}, []),
+        ({"exclude": ["install"]}, ["free-trial", "see-recipes"]),
+        ({"eligible": ["install", "free-trial"]}, ["install", "free-trial"]),
+        ({"eligible": ["install", "free-trial"], "exclude": ["install"]}, ["free-trial"]),
+        ({"eligible": ["install", "install"]}, ["install"]),
+    ]
+    for asked, left in cases:
+        places = [snapshot.names.index(name) for name in left] or [0, 1, 2]
+        weights = snapshot.weights if len(places) == 3 else snapshot.weights_among(places)
+        expected = {snapshot.names[place]: w for place, w in zip(places, weights, strict=True)}
+        assert sum(expected.values()) == pytest.approx(1, abs=1e-12)
+        for number in range(10):
+            (shown,) = house.decide(f"w-{number}", **asked)["slate"]
+            assert shown["propensity"] == pytest.approx(expected[shown["arm"]], abs=1e-12)
 
 
 def test_a_holdout_is_shown_the_default_and_says_so(house: House) -> None:
@@ -142,7 +126,7 @@ def test_a_holdout_is_shown_the_default_and_says_so(house: House) -> None:
         ("", 400, "not JSON"),
         ("{", 400, "not JSON"),
         ('{"unit":"u"', 400, "not JSON"),
-        pytest.param(b'{"unit":"\xc3\x28"}', 400, "not JSON", marks=UTF8),
+        (b'{"unit":"\xc3\x28"}', 400, "not JSON"),
         ('{"unit":NaN}', 400, "not JSON"),
         ("[]", 422, "object"),
         ("null", 422, "object"),
@@ -186,7 +170,6 @@ def test_an_unknown_experiment_is_named_and_not_found(shared: House) -> None:
         assert len(answer.content) < 400
 
 
-@pytest.mark.xfail(reason="BUG: the unknown arm is echoed whole", strict=True)
 def test_a_refusal_does_not_echo_a_megabyte(shared: House) -> None:
     answer = shared.ask({"unit": "u", "eligible": ["q" * 900_000]})
     assert answer.status_code == 422
@@ -295,16 +278,16 @@ def test_each_bad_event_is_named_and_the_good_ones_are_kept(house: House) -> Non
     [
         ("", "not JSON"),
         ("[", "not JSON"),
-        pytest.param("[{},]", "not JSON", marks=TWICE_WRONG),
-        pytest.param('[{"kind":5},{"kin', "not JSON", marks=TWICE_WRONG),
+        ("[{},]", "not JSON"),
+        ('[{"kind":5},{"kin', "not JSON"),
         ("{}", "JSON array"),
         ('{"kind":"click","token":"t"}', "JSON array"),
         ("null", "JSON array"),
         ("5", "JSON array"),
         ("\ufeff[]", "not JSON"),
-        pytest.param(b'[{"kind":"\xff"}]', "not JSON", marks=UTF8),
-        pytest.param("[" * 100_000, "nested too deeply", marks=DEEP),
-        pytest.param('[{"a":' + "[" * 100_000, "nested too deeply", marks=DEEP),
+        (b'[{"kind":"\xff"}]', "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('[{"a":' + "[" * 100_000, "nested too deeply"),
         ("[" + ",".join(["1"] * 10_001) + "]", "at most 10000 events"),
     ],
 )

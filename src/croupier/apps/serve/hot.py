@@ -1,24 +1,26 @@
 """The two hot doors, decide and events, as bare ASGI before the ordinary app."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
 
-from croupier.apps.serve.ingest import Ingest, NotABatchError, Rejected
+from croupier.apps.serve.ingest import NOT_JSON, Ingest, NotABatchError, Rejected, not_json
 from croupier.apps.serve.service import DecideRequest, Service
 from croupier.core import codec
 from croupier.core.decide import NoArmLeftError
 from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.ports import EVENTS, UnavailableError
 
+_LOG = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PREFIX, _SUFFIX = "/v1/experiments/", "/decide"
+_PREFIX, _SUFFIX, _EVENTS = "/v1/experiments/", "/decide", "/v1/events"
 _LONGEST_UNIT = 512
 _MOST_PENDING = 4_096
 _EXPOSE_SECONDS = 2.0
@@ -58,9 +60,9 @@ class Accepted(msgspec.Struct):
 class HttpError(Exception):
     """An answer other than success."""
 
-    def __init__(self, status: int, reason: str, retry_after: int | None = None) -> None:
+    def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
-        self.status, self.retry_after = status, retry_after
+        self.status = status
 
 
 class HotDoors:
@@ -73,24 +75,28 @@ class HotDoors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the hot routes, pass on the rest."""
-        if scope["type"] != "http" or scope["method"] != "POST":
+        path: str = scope.get("path", "")
+        decide = path.startswith(_PREFIX) and path.endswith(_SUFFIX)
+        if scope["type"] != "http" or not (decide or path == _EVENTS):
             await self._behind(scope, receive, send)
             return
-        path: str = scope["path"]
+        if scope["method"] != "POST":
+            await _send(send, 405, b'{"error":"use POST"}', (b"allow", b"POST"))
+            return
         try:
-            if path.startswith(_PREFIX) and path.endswith(_SUFFIX):
+            if decide:
                 name = path[len(_PREFIX) : -len(_SUFFIX)]
                 status, answer = 200, await self._decide(name, scope, receive)
-            elif path == "/v1/events":
-                status, answer = 202, await self._events(scope, receive)
             else:
-                await self._behind(scope, receive, send)
-                return
+                status, answer = 202, await self._events(scope, receive)
         except HttpError as error:
             self._service.counters["http_error", str(error.status)] += 1
-            await _send(
-                send, error.status, _ENCODE.encode({"error": str(error)}), error.retry_after
-            )
+            again = (b"retry-after", b"1") if error.status == 503 else None
+            await _send(send, error.status, _ENCODE.encode({"error": str(error)}), again)
+        except Exception:  # noqa: BLE001 - a caller gets an answer whatever is wrong with us
+            self._service.counters["http_error", "500"] += 1
+            _LOG.exception("%s could not be answered", path)
+            await _send(send, 500, b'{"error":"internal error"}')
         else:
             await _send(send, status, answer)
 
@@ -103,8 +109,8 @@ class HotDoors:
             request = _DECIDE.decode(body)
         except msgspec.ValidationError as error:
             raise HttpError(422, str(error).replace(" - at `$.", " at `")) from None
-        except msgspec.DecodeError as error:
-            raise HttpError(400, f"the body is not JSON: {error}") from None
+        except NOT_JSON as error:
+            raise HttpError(400, not_json(error)) from None
         if not 0 < len(request.unit) <= _LONGEST_UNIT:
             raise HttpError(422, f"unit must be 1 to {_LONGEST_UNIT} characters")
         try:
@@ -112,6 +118,8 @@ class HotDoors:
         except NoArmLeftError as error:
             raise HttpError(422, str(error)) from None
         service.counters["decision", name, decision.reason] += 1
+        if decision.degraded:
+            service.counters["degraded", name] += 1
         answer = Decided(
             experiment=name,
             tracking_id=decision.tracking_id.hex(),
@@ -145,13 +153,14 @@ class HotDoors:
             try:
                 await self._append(batch.records)
             except UnavailableError as error:
-                raise HttpError(503, f"the log is not available: {error}", 1) from None
+                _LOG.warning("events refused: %s", error)
+                raise HttpError(503, "the log is not available: send the same again") from None
         self._service.counters["accepted",] += len(batch.records)
         return bytes(_ENCODE.encode(Accepted(len(batch.records), batch.rejected)))
 
     async def _append(self, records: list[bytes]) -> None:
         if self._pending >= _MOST_PENDING:
-            raise HttpError(503, "too many events are waiting for the disk", 1)
+            raise HttpError(503, "too many events are waiting for the disk")
         self._pending += 1
         try:
             await asyncio.wrap_future(self._service.log.append(EVENTS, records))
@@ -176,9 +185,11 @@ async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
             return body
 
 
-async def _send(send: Send, status: int, body: bytes, retry_after: int | None = None) -> None:
+async def _send(
+    send: Send, status: int, body: bytes, header: tuple[bytes, bytes] | None = None
+) -> None:
     headers = [_JSON, (b"content-length", str(len(body)).encode())]
-    if retry_after is not None:
-        headers.append((b"retry-after", str(retry_after).encode()))
+    if header is not None:
+        headers.append(header)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,5 @@
 """What callers report → records; each bad one refused with its reason."""
 
-import math
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -15,6 +14,18 @@ from croupier.core.token import TokenError
 
 _MOST_VALUE = 1e9
 _MOST_KINDS = 1_000
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the JSON decoder raises for a body that is none."""
+
+
+def not_json(error: Exception) -> str:
+    """The reason, in words that a sender understands."""
+    deep = isinstance(error, RecursionError)
+    return f"the body is not JSON: {'it is nested too deeply' if deep else error}"
+
+
+CODES = ("token", "clock", "expired", "arm", "kind", "value", "malformed", "batch")
+"""Why an event, or a whole batch, is refused: the label of the metric."""
 
 
 class Report(msgspec.Struct, forbid_unknown_fields=True):
@@ -104,8 +115,8 @@ class Ingest:
             reports: list[Any] = _REPORTS.decode(body)
         except msgspec.ValidationError:
             reports = self._one_by_one(body)
-        except msgspec.DecodeError as error:
-            raise NotABatchError(f"the body is not JSON: {error}") from error
+        except NOT_JSON as error:
+            raise NotABatchError(not_json(error)) from error
         if len(reports) > self._service.limits.events:
             raise NotABatchError(f"at most {self._service.limits.events} events in a request")
         return reports
@@ -115,11 +126,13 @@ class Ingest:
             raws = _RAWS.decode(body)
         except msgspec.ValidationError:
             raise NotABatchError("expected a JSON array of events") from None
+        except NOT_JSON as error:
+            raise NotABatchError(not_json(error)) from error
         reports: list[Any] = []
         for raw in raws:
             try:
                 reports.append(_REPORT.decode(raw))
-            except msgspec.DecodeError as error:
+            except NOT_JSON as error:
                 reports.append(RefusedError("malformed", str(error).replace(" - at `$.", " at `")))
         return reports
 
@@ -141,11 +154,11 @@ class Ingest:
             )
         if at is None:
             return received
-        if not math.isfinite(at) or not decided - limits.skew <= at <= received + limits.skew:
+        if not decided - limits.skew <= at <= received + limits.skew:
             raise RefusedError(
                 "clock",
                 f"at must lie between the decision ({decided}) and now ({received}), give or take "
-                f"{limits.skew} ms, got {at}",
+                f"{limits.skew} ms, got {_brief(at)}",
             )
         return min(max(int(at), decided), received)
 
@@ -166,6 +179,8 @@ class Ingest:
         if declaration is None:
             raise RefusedError("token", "token is of a declaration that is not known here")
         value, term = report.value, declaration.spec.reward.terms.get(report.kind)
+        if term is None and report.kind != IMPRESSION:
+            self._service.counters["without_effect", decision.experiment] += 1
         if value is None:
             if term is not None and term.of == "value":
                 raise RefusedError(
@@ -173,5 +188,12 @@ class Ingest:
                 )
             return 0
         if not 0 <= value <= _MOST_VALUE:
-            raise RefusedError("value", f"value must be from 0 to {_MOST_VALUE:g}, got {value}")
+            raise RefusedError(
+                "value", f"value must be from 0 to {_MOST_VALUE:g}, got {_brief(value)}"
+            )
         return round(value * MICRO)
+
+
+def _brief(number: float) -> str:
+    """A number as the sender wrote it, unless that would fill the answer."""
+    return str(number) if -1e18 < number < 1e18 else "a number beyond all bounds"

@@ -1,13 +1,19 @@
 """What Prometheus may scrape: counters of serving, and where learning stands."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from croupier.apps.serve.ingest import CODES
 from croupier.apps.serve.service import Service
 from croupier.core.duration import SECOND
+from croupier.core.records import Reason
 from croupier.ports import EVENTS
+
+STATUSES = ("400", "404", "413", "422", "500", "503")
+"""What the hot doors answer when they refuse."""
 
 _COUNTS = {
     "observations": "Trials that were learned",
@@ -36,27 +42,39 @@ class ServiceMetrics(Collector):
         yield from self._learned()
 
     def _served(self) -> Iterable[Metric]:
+        counters = self._service.counters
         decisions = CounterMetricFamily(
             "croupier_decisions", "Decisions answered", labels=["experiment", "reason"]
         )
+        degraded = CounterMetricFamily(
+            "croupier_decisions_degraded",
+            "Decisions made while learning had stopped",
+            labels=["experiment"],
+        )
+        unused = CounterMetricFamily(
+            "croupier_events_without_effect",
+            "Outcomes accepted of a kind that the reward does not name: misspelt?",
+            labels=["experiment"],
+        )
+        for name in self._service.experiments:
+            unused.add_metric([name], counters["without_effect", name])
+            for reason in get_args(Reason):
+                decisions.add_metric([name, reason], counters["decision", name, reason])
+            degraded.add_metric([name], counters["degraded", name])
         rejected = CounterMetricFamily(
             "croupier_events_rejected", "Events refused, by reason", labels=["reason"]
         )
+        for code in CODES:
+            rejected.add_metric([code], counters["rejected", code])
         errors = CounterMetricFamily(
             "croupier_http_errors", "Answers of the hot doors other than success", labels=["status"]
         )
-        for (what, *labels), count in list(self._service.counters.items()):
-            if what == "decision":
-                decisions.add_metric(labels, count)
-            elif what == "rejected":
-                rejected.add_metric(labels, count)
-            elif what == "http_error":
-                errors.add_metric(labels, count)
-        accepted = self._service.counters["accepted",]
-        yield decisions
-        yield CounterMetricFamily("croupier_events_accepted", "Events made durable", value=accepted)
-        yield rejected
-        yield errors
+        for status in STATUSES:
+            errors.add_metric([status], counters["http_error", status])
+        yield from (decisions, degraded, rejected, unused, errors)
+        yield CounterMetricFamily(
+            "croupier_events_accepted", "Events made durable", value=counters["accepted",]
+        )
 
     def _snapshots(self) -> Iterable[Metric]:
         version = GaugeMetricFamily(

@@ -45,7 +45,7 @@ class DecideRequest(msgspec.Struct, forbid_unknown_fields=True):
 
     unit: str
     eligible: list[str] | None = None
-    exclude: list[str] = []
+    exclude: list[str] | None = None
     exposed: bool = False
 
 
@@ -112,7 +112,7 @@ class Service:
             at,
             tracking_id,
             request.eligible,
-            request.exclude,
+            request.exclude or (),
             self._known[name],
             degraded=degraded,
         )

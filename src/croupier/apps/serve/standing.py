@@ -1,7 +1,8 @@
 """What an experiment's page says: where learning stands, arm by arm."""
 
 import time
-from typing import Any
+
+import msgspec
 
 from croupier.apps.serve.service import Service
 from croupier.core.arms.sums import Sums
@@ -16,8 +17,42 @@ NOT_LEARNED = ("repeat", "holdout", "pinned", "default")
 """Decisions that were seen and that the posterior leaves out, by why."""
 
 
-def describe(service: Service, name: str) -> dict[str, Any]:
-    """The answer of GET /v1/experiments/{name}; KeyError for an unknown name.
+class Estimate(msgspec.Struct):
+    """Trials, the sum of their rewards, and the mean (null before the first)."""
+
+    n: int
+    reward_sum: float
+    mean: float | None
+
+
+class ArmPage(Estimate):
+    """One arm: whether it is drawn, its share now, and what is known of it."""
+
+    arm: str
+    status: str
+    weight: float
+
+
+class Page(msgspec.Struct):
+    """The answer of GET /v1/experiments/{name}; estimates are of the current reward version."""
+
+    name: str
+    surface: str
+    version: int
+    policy: str
+    declaration: int
+    reward_version: int
+    observations: int
+    open: int
+    late: int
+    not_learned: int
+    not_learned_by: dict[str, int]
+    arms: list[ArmPage]
+    holdout: Estimate
+
+
+def describe(service: Service, name: str) -> Page:
+    """Where learning stands; KeyError for an unknown name.
 
     It waits a moment until all that was accepted before the question has been read, so that
     whoever has just sent an event finds it in `open`, `late` or `observations`.
@@ -34,24 +69,24 @@ def describe(service: Service, name: str) -> dict[str, Any]:
     default = next(arm.number for arm in arm_set.arms if arm.name == spec.default)
     counts = {what: count for (_, what), count in standing.counts.items()}
     left_out = {why: counts.get(why, 0) for why in NOT_LEARNED}
-    return {
-        "name": name,
-        "surface": spec.surface,
-        "version": snapshot.version if snapshot else 0,
-        "policy": snapshot.policy.__struct_config__.tag if snapshot else None,
-        "declaration": declaration.version,
-        "reward_version": declaration.reward_version,
-        "observations": counts.get("observations", 0),
-        "open": standing.open.get(name, 0),
-        "late": counts.get("late", 0),
-        "not_learned": sum(left_out.values()),
-        "not_learned_by": left_out,
-        "arms": [
+    return Page(
+        name=name,
+        surface=spec.surface,
+        version=snapshot.version if snapshot else 0,
+        policy=str(spec.policy.__struct_config__.tag),
+        declaration=declaration.version,
+        reward_version=declaration.reward_version,
+        observations=counts.get("observations", 0),
+        open=standing.open.get(name, 0),
+        late=counts.get("late", 0),
+        not_learned=sum(left_out.values()),
+        not_learned_by=left_out,
+        arms=[
             _arm(arm, weights.get(arm.number, 0.0), known.get(("policy", arm.number), Sums()))
             for arm in arm_set.arms
         ],
-        "holdout": _sums(known.get(("holdout", default), Sums())),
-    }
+        holdout=_estimate(known.get(("holdout", default), Sums())),
+    )
 
 
 def _caught_up(service: Service, name: str) -> Standing:
@@ -64,9 +99,10 @@ def _caught_up(service: Service, name: str) -> Standing:
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _arm(arm: Arm, weight: float, sums: Sums) -> dict[str, Any]:
-    return {"arm": arm.name, "status": arm.status, "weight": weight} | _sums(sums)
+def _arm(arm: Arm, weight: float, sums: Sums) -> ArmPage:
+    known = _estimate(sums)
+    return ArmPage(known.n, known.reward_sum, known.mean, arm.name, arm.status, weight)
 
 
-def _sums(sums: Sums) -> dict[str, Any]:
-    return {"n": sums.n, "reward_sum": sums.r / MICRO, "mean": sums.mean}
+def _estimate(sums: Sums) -> Estimate:
+    return Estimate(sums.n, sums.r / MICRO, sums.mean)

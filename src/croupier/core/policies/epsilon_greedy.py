@@ -37,4 +37,6 @@ class EpsilonGreedy(Allocation, frozen=True, tag="epsilon_greedy"):
         """Why this policy cannot serve so many arms, or None."""
         if self.floor is not None:
             return "epsilon_greedy has no floor of its own: it is epsilon / number of arms"
+        if not 0 <= self.epsilon <= 1:
+            return f"epsilon must be between 0 and 1, got {self.epsilon}"
         return super().problem(arms)

@@ -1,0 +1,52 @@
+"""What was ever declared is read from the log; what settings change is appended."""
+
+import logging
+
+from croupier.config.backends import Backends
+from croupier.config.errors import ConfigError
+from croupier.config.settings import Settings
+from croupier.core import codec
+from croupier.core.declarations import Declarations
+from croupier.core.experiment import MOST_ARMS
+from croupier.core.records import ArmSet, Declaration
+from croupier.ports import ARMS
+
+_LOG = logging.getLogger(__name__)
+_ENTRIES = 1_000
+
+
+def read_declarations(backends: Backends) -> Declarations:
+    """What was ever declared."""
+    declarations = Declarations()
+    positions = {0: 0}
+    while entries := backends.log.read(ARMS, positions, _ENTRIES):
+        for record in codec.decode_all(entry.payload for entry in entries):
+            declarations.apply(record)
+        positions = {0: entries[-1].offset + 1}
+    return declarations
+
+
+def declare(settings: Settings, backends: Backends) -> Declarations:
+    """Read what was ever declared, and append what the settings change."""
+    declarations = read_declarations(backends)
+    now = backends.clock.now()
+    for spec in settings.experiments:
+        changes = list(declarations.changes(spec, now))
+        for record in changes:
+            if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
+                raise ConfigError(
+                    f'experiment "{spec.name}": arms: {len(record.arms)} arms were ever declared, '
+                    f"numbers end at {MOST_ARMS}: continue under a new name"
+                )
+        if changes:
+            backends.log.append(ARMS, [codec.encode(record) for record in changes]).result()
+        for record in changes:
+            declarations.apply(record)
+            _LOG.info("%s: declared %s", spec.name, _in_words(record))
+    return declarations
+
+
+def _in_words(record: Declaration | ArmSet) -> str:
+    if isinstance(record, ArmSet):
+        return "arms " + ", ".join(arm.name for arm in record.arms if arm.status == "active")
+    return f"version {record.version}, reward version {record.reward_version}"

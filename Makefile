@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 CODE  := src tests $(wildcard benchmarks examples)
 LOCKS := $(wildcard requirements/*.txt)
 MAP   := tests/shape/architecture_map.py
-QUICK := not kill and not services and not spark
+QUICK := not documents and not kill and not services and not spark
 
 # Copies, not links: .venv and uv's cache may lie on different disks.
 export UV_LINK_MODE ?= copy
@@ -59,13 +59,13 @@ $(STAMP): $(LOCKS) pyproject.toml
 
 # --- tests ----------------------------------------------------------------------------------------
 
-test: check quick kill ## everything: check, quick tests, then the tests that kill processes
+test: check quick kill ## everything: check, quick tests, then the tests of real processes
 
 quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
 
-kill: $(STAMP) ## tests that kill real processes (a minute or more)
-	$(BIN)/pytest -m kill
+kill: $(STAMP) ## real processes: the documents' commands, then kill -9 under load (two minutes)
+	$(BIN)/pytest -m 'documents or kill'
 
 check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks
 	$(BIN)/ruff format --check --quiet $(CODE)

@@ -80,6 +80,7 @@ def test_the_readme_declares_a_valid_experiment() -> None:
     assert parse_settings(README_TOML).experiments[0].name == "top-button"
 
 
+@pytest.mark.documents
 def test_the_readme_shows_real_requests_and_answers(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML)
     decide, report = (each for each in blocks("README.md", "sh") if each.startswith("curl"))
@@ -92,6 +93,7 @@ def test_the_readme_shows_real_requests_and_answers(tmp_path: Path) -> None:
         assert json.loads(shell(tmp_path, asked)) == shown[1]
 
 
+@pytest.mark.documents
 def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
     page = "docs/howto/declare-an-experiment.md"
     (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0])
@@ -100,6 +102,7 @@ def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
     assert "thompson" in shell(tmp_path, simulate.replace("100000", "2000"))
 
 
+@pytest.mark.documents
 def test_a_page_is_wired_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML)
     names: dict[str, Any] = {}
@@ -112,6 +115,7 @@ def test_a_page_is_wired_as_told(tmp_path: Path) -> None:
     assert names["decide"](url, "u-1") == ("install", None)
 
 
+@pytest.mark.documents
 def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
     with server(tmp_path) as url:
@@ -125,6 +129,7 @@ def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
     assert sum(arm["reward_sum"] for arm in page["arms"]) == 6.0
 
 
+@pytest.mark.documents
 def test_a_backup_is_restored_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
     save, restore, check = blocks("docs/howto/back-up-and-restore.md", "sh")

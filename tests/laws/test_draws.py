@@ -124,9 +124,11 @@ def test_a_growing_holdout_keeps_whom_it_holds() -> None:
     assert small < large
 
 
-def test_a_holdout_that_may_not_be_shown_the_default_is_served_by_the_policy() -> None:
-    made = choices(decider(holdout=0.5), 1_000, exclude=("x",))
-    assert {choice.decision.reason for choice in made} == {"policy"}
+def test_a_holdout_that_may_not_be_shown_the_default_is_drawn_for_and_trains_nothing() -> None:
+    made = choices(decider(holdout=0.5), FEWER, exclude=("x",))
+    held = [choice for choice in made if choice.decision.reason == "holdout"]
+    assert p_value([len(held), FEWER - len(held)], [0.5, 0.5]) > P_LEAST
+    assert_drawn_as_said(held)
 
 
 @pytest.mark.parametrize("sticky", STICKY)

@@ -1,4 +1,4 @@
-"""The fields of one TOML table, each checked by itself, so that all problems are told."""
+"""The fields of one TOML table, each checked by itself."""
 
 from collections.abc import Collection
 from difflib import get_close_matches

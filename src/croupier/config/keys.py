@@ -65,7 +65,7 @@ def _from_environment(environment: Mapping[str, str]) -> Keys:
 
 def _number(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 255:
-        raise ValueError(f"expected a key number from 1 to 255, got {text!r}")
+        raise ValueError("the number of a key must be from 1 to 255")
     return int(text)
 
 

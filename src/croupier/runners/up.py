@@ -59,8 +59,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2_048)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise ConfigError(
-            f"port {port} on {host} cannot be used ({os.strerror(error.errno) if error.errno else error}): choose another with --port"
+            f"port {port} on {host} cannot be used ({reason}): choose another with --port"
         ) from error
 
 

@@ -76,10 +76,17 @@ class _View:
 
     def __init__(self, visitors: int) -> None:
         self._visitors, self._next = visitors, 0.0
+        self._headed, self._killed = False, 0
         print(f"{visitors:,} visitors are coming; each bar is an arm's share of the traffic.\n")
 
     def __call__(self, truth: "Truth", page: Any) -> None:
         done = truth.decisions / self._visitors
+        if not self._headed:
+            self._headed = True
+            print(f"{'':12} " + "".join(f"{arm['arm']:17}" for arm in page["arms"]))
+        if truth.killed > self._killed:
+            self._killed = truth.killed
+            print(f"{done:5.0%}  the server was killed −9, and is up again", flush=True)
         if done < self._next and page["open"]:
             return
         if self._next > 1:

@@ -124,6 +124,7 @@ def run(
             server.kill()
             server.start()
             killed += 1
+            truth.killed = killed
         watch(truth, caller.request("GET", f"/v1/experiments/{EXPERIMENT}"))
     took = time.monotonic() - began
     for stream in streams:

@@ -19,7 +19,7 @@ class Story(msgspec.Struct, gc=False):
     """What is known so far: first sight of each slot (0: none), outcomes by (slot, kind)."""
 
     decision: Decision
-    shown: list[int]
+    shown: tuple[int, ...]
     outcomes: dict[tuple[int, str], Outcomes] | None = None
 
 
@@ -46,14 +46,17 @@ class FunnelFold:
 
     def step(self, state: Story | None, event: Event) -> Story:
         """The story with one more report."""
-        story = state or Story(event.decision, [0] * len(event.decision.slate))
+        story = state or Story(event.decision, (0,) * len(event.decision.slate))
         if event.kind != IMPRESSION:
             self._outcome(story, event)
             return story
-        slots = range(len(story.shown)) if event.slot < 0 else (event.slot,)
-        for slot in slots:
-            seen = story.shown[slot]
-            story.shown[slot] = min(seen, event.at) if seen else event.at
+        at, slot = event.at, event.slot
+        story.shown = tuple(
+            [
+                at if (slot < 0 or slot == place) and not 0 < seen <= at else seen
+                for place, seen in enumerate(story.shown)
+            ]
+        )
         return story
 
     def close(self, key: FunnelKey, state: Story) -> Iterable[Funnel]:

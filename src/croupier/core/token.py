@@ -16,8 +16,8 @@ _MAC_BYTES = 16
 _LONGEST = 2_048
 _REASONS: tuple[Reason, ...] = get_args(Reason)
 _DEGRADED = 0x80
-_TO_URL = str.maketrans("+/", "-_", "=")
-_FROM_URL = str.maketrans("-_", "+/")
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 class TokenError(ValueError):
@@ -87,7 +87,7 @@ class Signer:
         mac = self._macs[self._current].copy()
         mac.update(body)
         text = binascii.b2a_base64(body + mac.digest(), newline=False)
-        return text.decode("ascii").translate(_TO_URL)
+        return text.translate(_TO_URL, b"=").decode("ascii")
 
     def verify(self, token: str) -> Decision:
         """The decision inside; TokenError when we did not sign it, or cannot read it."""
@@ -133,8 +133,8 @@ class Signer:
 def _unbase64(token: str) -> bytes:
     if len(token) > _LONGEST:
         raise TokenError(f"token is longer than {_LONGEST} characters")
-    padded = token.translate(_FROM_URL) + "=" * (-len(token) % 4)
     try:
-        return binascii.a2b_base64(padded, strict_mode=True)
-    except (binascii.Error, ValueError):
+        text = token.encode("ascii").translate(_FROM_URL)
+        return binascii.a2b_base64(text + b"=" * (-len(text) % 4), strict_mode=True)
+    except ValueError:  # binascii.Error and UnicodeEncodeError are
         raise TokenError("token is malformed") from None

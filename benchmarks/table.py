@@ -12,8 +12,9 @@ from croupier.config.backends import Backends
 from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
 from croupier.core.arms.bernoulli import Beta
-from croupier.core.decide import Decider, as_float32
+from croupier.core.decide import Decider
 from croupier.core.experiment import Experiment
+from croupier.core.menu import as_float32
 from croupier.core.records import IMPRESSION, Decision, Declaration, Event, Tick
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot, publish_weights

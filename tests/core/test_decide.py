@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from croupier.core.arms.bernoulli import Beta
-from croupier.core.decide import Choice, Decider, Menu, NoArmLeftError, as_float32, hash_unit
+from croupier.core.decide import Choice, Decider, NoArmLeftError, hash_unit
 from croupier.core.experiment import Experiment
+from croupier.core.menu import Menu, as_float32
 from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Declaration
 from croupier.core.reward import Reward, Term

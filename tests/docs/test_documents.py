@@ -145,6 +145,16 @@ def test_a_backup_is_restored_as_told(tmp_path: Path) -> None:
         assert _page(url)["observations"] == 1
 
 
+@pytest.mark.documents
+def test_arms_are_changed_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML)
+    (script,) = blocks("docs/howto/change-the-arms.md", "sh")
+    with server(tmp_path) as url:
+        told = shell(tmp_path, re.sub(r"(?m)$", f" --server {url}", script.strip()))
+        assert "version 7: remove see-recipes" in told
+        assert len(_page(url)["arms"]) == 4
+
+
 def _one_trial(url: str, *kinds: str) -> None:
     before = _page(url)["observations"]
     token = post(f"{url}/v1/experiments/top-button/decide", {"unit": f"u-{before}"})["token"]

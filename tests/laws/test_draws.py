@@ -18,8 +18,9 @@ from scipy import special
 
 from croupier.core.arms.bernoulli import Beta
 from croupier.core.arms.posterior import Posterior
-from croupier.core.decide import Choice, Decider, as_float32
+from croupier.core.decide import Choice, Decider
 from croupier.core.experiment import Experiment, Sticky
+from croupier.core.menu import as_float32
 from croupier.core.policies.registry import POLICIES, Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Declaration

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
@@ -20,6 +22,7 @@ class Learn:
         self._snapshots: dict[str, Snapshot] = {}
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
+        self._touched: set[str] = set()
 
     def absorb(self, observations: Iterable[Observation]) -> Learned:
         """What observations add; nothing changes until `take` is told that it is committed."""
@@ -33,12 +36,17 @@ class Learn:
                 table.add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
 
+    def touch(self, experiment: str) -> None:
+        """Publish at the next turn: its arms have changed."""
+        self._changed.add(experiment)
+        self._touched.add(experiment)
+
     def refresh(self, experiments: Iterable[str], now: int, watermark: int) -> list[Snapshot]:
         """Publish for each experiment whose refresh is due; the snapshots that are new."""
         fresh = []
         for name in experiments:
             due = self._published.get(name, 0) + self._declarations.latest(name).spec.refresh
-            if now >= due:
+            if now >= due or name in self._touched:
                 snapshot = self._publish(name, now, watermark)
                 if snapshot is not None:
                     fresh.append(snapshot)
@@ -56,6 +64,7 @@ class Learn:
             self._cache.put(fresh)
         self._snapshots[name] = fresh or last or made
         self._published[name] = now
+        self._touched.discard(name)
         self._changed.discard(name)
         return fresh
 
@@ -67,11 +76,9 @@ class Learn:
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:
-    return (last.arms, last.names, last.weights, last.posterior, last.policy, last.declaration) == (
-        made.arms,
-        made.names,
-        made.weights,
-        made.posterior,
-        made.policy,
-        made.declaration,
-    )
+    return _content(last) == _content(made)
+
+
+def _content(snapshot: Snapshot) -> Snapshot:
+    """The snapshot but for when it was made."""
+    return msgspec.structs.replace(snapshot, version=0, at=0, watermark=0)

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from croupier import __version__
+from croupier.cli.arms import arms
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
 from croupier.cli.replay import replay
@@ -19,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, demo, simulate, replay, doctor):
+for command in (up, arms, demo, simulate, replay, doctor):
     app.command(no_args_is_help=False)(command)
 
 

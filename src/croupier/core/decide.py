@@ -1,20 +1,17 @@
 """Snapshot + unit → decision: a hashed draw with an exact propensity."""
 
-from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from hashlib import blake2b
-from itertools import accumulate
-from math import log
-from struct import Struct, pack
+from struct import pack
 from typing import NamedTuple
 
+from croupier.core.menu import Menu
 from croupier.core.records import Decision, Declaration
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 
 _SCALE = 2.0**-53
 _MOST_MENUS = 512
-_FLOAT32 = Struct(">f")
 
 
 class NoArmLeftError(ValueError):
@@ -30,56 +27,12 @@ def hash_unit(key: bytes, unit: str) -> bytes:
     return blake2b(unit.encode(), key=key, digest_size=16).digest()
 
 
-def as_float32(share: float) -> float:
-    """The nearest float32: what a token carries, so that every report of a decision agrees.
-
-    >>> as_float32(0.1)
-    0.10000000149011612
-    """
-    return float(_FLOAT32.unpack(_FLOAT32.pack(share))[0])
-
-
 class Choice(NamedTuple):
     """A decision, with what its caller wants to know of it: the arm's name, the exact share."""
 
     decision: Decision
     arm: str
     propensity: float
-
-
-class Menu:
-    """The arms that one request may be shown, and what to draw them with."""
-
-    def __init__(self, arms: Sequence[int], names: Sequence[str], weights: Sequence[float]) -> None:
-        self.arms, self.names, self.weights = tuple(arms), tuple(names), tuple(weights)
-        self.propensities = tuple((as_float32(weight),) for weight in weights)
-        self.slates = tuple((arm,) for arm in arms)
-        self._cumulative = list(accumulate(weights))
-        self._drawable = [place for place, share in enumerate(self.propensities) if share[0] > 0]
-        drawable = self._drawable[-1]
-        self._cumulative[drawable:] = [1.0] * (len(weights) - drawable)
-
-    def draw(self, point: float) -> int:
-        """The place of the arm that a uniform point in [0, 1) falls on.
-
-        >>> [Menu((4, 7), ("x", "y"), (0.25, 0.75)).draw(point) for point in (0.2499, 0.25)]
-        [0, 1]
-        """
-        return bisect_right(self._cumulative, point)
-
-    def rendezvous(self, digests: Sequence[int]) -> int:
-        """The place that minimises −ln(u)/w over arms with u hashed per arm: P(place) = weight.
-
-        A change of weights moves only the units whose winner changed; where one arm changes against
-        the rest, that is the least share that must move.
-        Source: Schindelhauer & Schomaker 2005, Weighted distributed hash tables.
-        """
-        return min(
-            self._drawable,
-            key=lambda place: (
-                -log((digests[self.arms[place]] + 0.5) * _SCALE) / self.weights[place]
-            ),
-        )
 
 
 class Decider:
@@ -122,7 +75,10 @@ class Decider:
         if eligible is not None or exclude:
             menu = self._menu(eligible, exclude, known)
         held_out = self._holdout > 0 and self._held_out(unit)
-        if held_out and self.spec.default in menu.names:
+        pinned = self._pinned_place(menu, at)
+        if pinned is not None and not held_out:
+            place, weight, propensities = pinned, 1.0, (1.0,)
+        elif held_out and self.spec.default in menu.names:
             place, weight, propensities = menu.names.index(self.spec.default), 1.0, (1.0,)
         else:
             place = self._place(menu, unit, session, tracking_id)
@@ -136,10 +92,17 @@ class Decider:
             snapshot=self.snapshot.version,
             slate=menu.slates[place],
             propensities=propensities,
-            reason="holdout" if held_out else "policy",
+            reason="holdout" if held_out else "policy" if pinned is None else "pinned",
             degraded=degraded,
         )
         return Choice(decision, menu.names[place], weight)
+
+    def _pinned_place(self, menu: Menu, at: int) -> int | None:
+        """Where the pinned arm stands, while it is pinned and the request permits it."""
+        pinned, until = self.snapshot.pinned, self.snapshot.pinned_until
+        if pinned is None or (until and at >= until) or pinned not in menu.arms:
+            return None
+        return menu.arms.index(pinned)
 
     def _place(self, menu: Menu, unit: bytes, session: int, tracking_id: bytes) -> int:
         if self._sticky == "unit":

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from croupier.core import arm_changes
 from croupier.core.experiment import REWARD_FIELDS, STORY_FIELDS, Experiment
 from croupier.core.records import Arm, ArmSet, Declaration, Refill
 
@@ -106,16 +107,20 @@ class Declarations:
         )
 
     def _next_arms(self, spec: Experiment, at: int) -> Iterator[ArmSet]:
+        """What the file changes: names that it did not have before, and names that it lost.
+
+        Arms that were put, paused or removed otherwise stay as they are.
+        """
         last = self._arms.get(spec.name)
-        known = {arm.name: arm.number for arm in last.arms} if last else {}
-        active = set(spec.arms)
-        added = [name for name in spec.arms if name not in known]
-        numbers = known | {name: len(known) + i for i, name in enumerate(added)}
-        arms = tuple(
-            Arm(number, name, "active" if name in active else "removed")
-            for name, number in numbers.items()
-        )
-        if last is None or arms != last.arms:
-            yield ArmSet(
-                experiment=spec.name, version=last.version + 1 if last else 1, at=at, arms=arms
+        if last is None:
+            arms = tuple(Arm(number, name) for number, name in enumerate(spec.arms))
+            yield ArmSet(experiment=spec.name, version=1, at=at, arms=arms, change="declared")
+            return
+        before = self.latest(spec.name).spec.arms
+        lost = set(before) - set(spec.arms)
+        changed = arm_changes.put(last, [name for name in spec.arms if name not in before])
+        changed = arm_changes.set_status(changed, "removed", lost)
+        if changed != last:
+            yield msgspec.structs.replace(
+                changed, version=last.version + 1, at=at, by="config", change="declared"
             )

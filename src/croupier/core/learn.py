@@ -91,4 +91,6 @@ def publish(
         weights=publish_weights(spec.policy, posterior),
         posterior=posterior,
         policy=spec.policy,
+        pinned=arms.pinned,
+        pinned_until=arms.pinned_until,
     )

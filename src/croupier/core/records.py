@@ -108,21 +108,33 @@ class Declaration(Record, frozen=True, gc=False, tag="declaration"):
     spec: Experiment
 
 
+Status = Literal["active", "paused", "removed"]
+"""Only active arms are drawn; what was shown of the others still counts for them."""
+
+
 class Arm(msgspec.Struct, frozen=True, gc=False):
     """One arm of a set: its append-only number, its name, and whether it is drawn."""
 
     number: int
     name: str
-    status: Literal["active", "removed"] = "active"
+    status: Status = "active"
 
 
 class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):
-    """All arms that an experiment ever had; numbers are never given twice."""
+    """All arms that an experiment ever had, after somebody's change; numbers are for ever.
+
+    While an arm is `pinned` (until a time in milliseconds, 0: until it is unpinned), it alone is
+    shown, and nothing is learned. `by` and `change` say who did what.
+    """
 
     experiment: str
     version: int
     at: int
     arms: tuple[Arm, ...]
+    by: str = "config"
+    change: str = ""
+    pinned: int | None = None
+    pinned_until: int = 0
 
 
 class Refill(Record, frozen=True, gc=False, tag="refill"):

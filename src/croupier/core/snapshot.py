@@ -13,7 +13,8 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     """A published distribution, versioned; a later version never gives way to an earlier one.
 
     `weights` are what is drawn from, one an arm, in the order of `arms` (their numbers) and
-    `names`; `watermark` says up to which log time it has learned.
+    `names`; `watermark` says up to which log time it has learned. While an arm is `pinned` (until
+    a time in milliseconds, 0: until further notice) it is shown, and nothing is learned.
     """
 
     experiment: str
@@ -27,6 +28,8 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     weights: tuple[float, ...]
     posterior: Posterior
     policy: Policy
+    pinned: int | None = None
+    pinned_until: int = 0
 
     def weights_among(self, places: Collection[int]) -> tuple[float, ...]:
         """The weights when only the arms at these places may be shown.

@@ -43,6 +43,7 @@ class Embedded:
         names = [spec.name for spec in settings.experiments]
         self.ring = Ring(backends, self.declarations, names, self.service.accept)
         self.service.health = lambda: self.ring.error
+        self.service.on_arms = self.ring.learn.touch
         self._thread = threading.Thread(target=self.ring.run, name="croupier-ring", daemon=True)
         self._trimmer = threading.Thread(target=self._trim, name="croupier-trim", daemon=True)
         self._stopped = threading.Event()

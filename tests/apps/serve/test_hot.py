@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from croupier.core.decide import as_float32
+from croupier.core.menu import as_float32
 from tests.apps.house import MINUTE, SINGLE, TOP_BUTTON, House, arms, listening
 
 DECIDE = "/v1/experiments/top-button/decide"

@@ -1,27 +1,22 @@
 """The ordinary doors: experiments, health, metrics, and OpenAPI for all."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.process_collector import ProcessCollector
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from croupier.apps.serve.hot import Accepted, Decided
-from croupier.apps.serve.ingest import Report
+from croupier.apps.serve.arms import ArmChange, change_arms, history
+from croupier.apps.serve.ingest import NOT_JSON
 from croupier.apps.serve.metrics import ServiceMetrics
-from croupier.apps.serve.service import DecideRequest, Service
-from croupier.apps.serve.standing import Page, describe
-
-_REFUSALS = {
-    "400": "the body is not JSON, or no array",
-    "404": "no such experiment",
-    "413": "the body is too large",
-    "422": "JSON, but not what is expected",
-    "503": "the log is away; send again after Retry-After seconds",
-}
+from croupier.apps.serve.openapi import document
+from croupier.apps.serve.service import Service
+from croupier.apps.serve.standing import describe
+from croupier.core.arm_changes import ArmChangeError
+from croupier.ports import UnavailableError
 
 
 def make_app(service: Service) -> FastAPI:
@@ -29,13 +24,22 @@ def make_app(service: Service) -> FastAPI:
     app = FastAPI(
         title="Croupier", summary="Multi-armed bandits in production: decide, show, act, learn."
     )
-    registry = CollectorRegistry()
-    registry.register(ServiceMetrics(service))
-    ProcessCollector(registry=registry)
 
     @app.exception_handler(HTTPException)
     async def refuse(_: Request, error: HTTPException) -> Response:
         return _json({"error": error.detail}, error.status_code, error.headers)
+
+    _watching(app, service)
+    _experiments(app, service)
+    _arms(app, service)
+    document(app)
+    return app
+
+
+def _watching(app: FastAPI, service: Service) -> None:
+    registry = CollectorRegistry()
+    registry.register(ServiceMetrics(service))
+    ProcessCollector(registry=registry)
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")
@@ -55,6 +59,8 @@ def make_app(service: Service) -> FastAPI:
         """Prometheus text."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
+
+def _experiments(app: FastAPI, service: Service) -> None:
     @app.get("/v1/experiments")
     def experiments() -> Response:
         """Every declared experiment, as its own page shows it."""
@@ -63,52 +69,37 @@ def make_app(service: Service) -> FastAPI:
     @app.get("/v1/experiments/{name}")
     def experiment(name: str) -> Response:
         """Where learning stands: arms, weights, sums, open and late records."""
-        if name not in service.experiments:
-            return _json({"error": f"no experiment {name[:100]!r} is declared"}, 404)
+        _known(service, name)
         return _json(describe(service, name))
 
-    _document(app)
-    return app
+
+def _arms(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/experiments/{name}/arms")
+    def arms(name: str) -> Response:
+        """Every version of the arms: what was changed, when and by whom."""
+        _known(service, name)
+        return _json(history(service, name))
+
+    @app.post("/v1/experiments/{name}/arms")
+    async def change(name: str, request: Request) -> Response:
+        """Put, pause, resume, remove, pin or unpin an arm; drawn so from the next snapshot on."""
+        _known(service, name)
+        try:
+            wanted = msgspec.json.decode(await request.body(), type=ArmChange)
+            return _json(await run_in_threadpool(change_arms, service, name, wanted))
+        except NOT_JSON as error:
+            raise HTTPException(422, str(error)) from None
+        except ArmChangeError as error:
+            raise HTTPException(409, str(error)) from None
+        except UnavailableError:
+            again = {"retry-after": "1"}
+            raise HTTPException(503, "the log is not available: try again", again) from None
+
+
+def _known(service: Service, name: str) -> None:
+    if name not in service.experiments:
+        raise HTTPException(404, f"no experiment {name[:100]!r} is declared")
 
 
 def _json(answer: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(msgspec.json.encode(answer), status, headers, "application/json")
-
-
-def _document(app: FastAPI) -> None:
-    """Put into the OpenAPI document what FastAPI does not see: the hot doors, and the page."""
-    made = app.openapi()
-    kinds = (DecideRequest, Decided, Report, Accepted, Page)
-    schemas, components = msgspec.json.schema_components(
-        kinds, ref_template="#/components/schemas/{name}"
-    )
-    decide, decided, report, accepted, page = schemas
-    made.setdefault("components", {}).setdefault("schemas", {}).update(components)
-    paths, name = made["paths"], made["paths"]["/v1/experiments/{name}"]["get"]["parameters"]
-    paths["/v1/experiments/{name}/decide"] = {
-        "post": {"summary": "Decide which arm a unit is shown", "parameters": name}
-        | _body({"application/json": decide})
-        | _answers({"200": decided}, "400", "404", "413", "422")
-    }
-    events = {"type": "array", "items": report}
-    paths["/v1/events"] = {
-        "post": {"summary": "Report impressions and outcomes; 202 means durable"}
-        | _body({"application/json": events, "text/plain": events})
-        | _answers({"202": accepted}, "400", "413", "503")
-    }
-    paths["/v1/experiments/{name}"]["get"] |= _answers({"200": page}, "404")
-    paths["/v1/experiments"]["get"] |= _answers({"200": {"type": "array", "items": page}})
-    app.openapi_schema = made
-
-
-def _body(schemas: dict[str, Any]) -> dict[str, Any]:
-    content = {media: {"schema": schema} for media, schema in schemas.items()}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def _answers(schemas: dict[str, Any], *refusals: str) -> dict[str, Any]:
-    good = {
-        status: {"description": "as asked", "content": {"application/json": {"schema": schema}}}
-        for status, schema in schemas.items()
-    }
-    return {"responses": good | {code: {"description": _REFUSALS[code]} for code in refusals}}

@@ -70,12 +70,12 @@ class Service:
         self.tracking_ids = TrackingIds()
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.health: Callable[[], str | None] = lambda: None
+        self.on_arms: Callable[[str], None] = lambda _: None
         self._unit_key = unit_key
         self._deciders: dict[str, Decider] = {}
-        self._known = {
-            name: {arm.name: arm.number for arm in declarations.arms(name).arms}
-            for name in declarations.names()
-        }
+        self._known: dict[str, dict[str, int]] = {}
+        for name in declarations.names():
+            self.know_arms(name)
 
     @property
     def ready(self) -> bool:
@@ -93,6 +93,11 @@ class Service:
         """What is being served for an experiment."""
         decider = self._deciders.get(name)
         return decider.snapshot if decider else None
+
+    def know_arms(self, name: str) -> None:
+        """Look at the arms of an experiment again: they have changed."""
+        arms = self.declarations.arms(name).arms
+        self._known[name] = {arm.name: arm.number for arm in arms}
 
     def arm_numbers(self, name: str) -> Mapping[str, int]:
         """Every arm that an experiment ever had."""

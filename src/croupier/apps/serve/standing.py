@@ -47,6 +47,7 @@ class Page(msgspec.Struct):
     late: int
     not_learned: int
     not_learned_by: dict[str, int]
+    pinned: str | None
     arms: list[ArmPage]
     holdout: Estimate
 
@@ -81,6 +82,7 @@ def describe(service: Service, name: str) -> Page:
         late=counts.get("late", 0),
         not_learned=sum(left_out.values()),
         not_learned_by=left_out,
+        pinned=_pinned(service, name),
         arms=[
             _arm(arm, weights.get(arm.number, 0.0), known.get(("policy", arm.number), Sums()))
             for arm in arm_set.arms
@@ -97,6 +99,12 @@ def _caught_up(service: Service, name: str) -> Standing:
         if not behind or time.monotonic() > deadline or service.health() is not None:
             return standing
         time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _pinned(service: Service, name: str) -> str | None:
+    arms, now = service.declarations.arms(name), service.clock.now()
+    over = arms.pinned_until and now >= arms.pinned_until
+    return None if arms.pinned is None or over else arms.arms[arms.pinned].name
 
 
 def _arm(arm: Arm, weight: float, sums: Sums) -> ArmPage:

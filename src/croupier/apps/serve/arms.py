@@ -1,0 +1,119 @@
+"""Changes of arms while the ring turns: checked, durable, told to learning."""
+
+import threading
+from typing import Annotated, Literal
+
+import msgspec
+
+from croupier.apps.serve.service import Service
+from croupier.core import arm_changes, codec
+from croupier.core.arm_changes import ArmChangeError
+from croupier.core.duration import parse_duration
+from croupier.core.records import Arm, ArmSet
+from croupier.ports import ARMS
+
+_LOCK = threading.Lock()
+_ENTRIES = 1_000
+_SECONDS = 10.0
+
+
+class ArmChange(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a change: `until` ("2h", or milliseconds since 1970) goes with a pin."""
+
+    change: Literal["put", "pause", "resume", "remove", "pin", "unpin"]
+    arm: str = ""
+    until: str | int | None = None
+    by: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class ArmsPage(msgspec.Struct):
+    """One version of an experiment's arms: what was changed, when, by whom, and what it left."""
+
+    experiment: str
+    version: int
+    at: int
+    by: str
+    change: str
+    pinned: str | None
+    pinned_until: int | None
+    arms: list[Arm]
+
+
+def change_arms(service: Service, name: str, wanted: ArmChange) -> ArmsPage:
+    """Make one change; it is durable and on its way into the next snapshot when this returns.
+
+    Raises ArmChangeError when it cannot be made, UnavailableError when the log is away.
+    """
+    with _LOCK:
+        before = service.declarations.arms(name)
+        now = service.clock.now()
+        after = _apply(before, wanted, service.experiments[name].default, now)
+        if after == before:
+            return _page(before)
+        record = msgspec.structs.replace(
+            after,
+            version=before.version + 1,
+            at=now,
+            by=wanted.by or "api",
+            change=f"{wanted.change} {wanted.arm}".strip(),
+        )
+        service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
+        service.declarations.apply(record)
+        service.know_arms(name)
+        service.on_arms(name)
+        return _page(record)
+
+
+def history(service: Service, name: str) -> list[ArmsPage]:
+    """Every version of an experiment's arms, oldest first."""
+    found: list[ArmsPage] = []
+    positions = {0: 0}
+    while entries := service.log.read(ARMS, positions, _ENTRIES):
+        found += (
+            _page(record)
+            for record in codec.decode_all(entry.payload for entry in entries)
+            if isinstance(record, ArmSet) and record.experiment == name
+        )
+        positions = {0: entries[-1].offset + 1}
+    return found
+
+
+def _apply(arms: ArmSet, wanted: ArmChange, default: str, now: int) -> ArmSet:
+    if wanted.until is not None and wanted.change != "pin":
+        raise ArmChangeError("until goes with pin")
+    if wanted.change == "unpin":
+        return arm_changes.unpin(arms)
+    if wanted.change == "put":
+        return arm_changes.put(arms, [wanted.arm])
+    if wanted.change == "pause":
+        return arm_changes.pause(arms, wanted.arm)
+    if wanted.change == "resume":
+        return arm_changes.resume(arms, wanted.arm)
+    if wanted.change == "remove":
+        return arm_changes.remove(arms, wanted.arm, default)
+    return arm_changes.pin(arms, wanted.arm, _until(wanted.until, now))
+
+
+def _until(until: str | int | None, now: int) -> int:
+    if until is None:
+        return 0
+    try:
+        end = now + parse_duration(until) if isinstance(until, str) else until
+    except ValueError as error:
+        raise ArmChangeError(f"until: {error}") from None
+    if not now < end < now + 2**40:
+        raise ArmChangeError("until: expected a time to come, within 34 years")
+    return end
+
+
+def _page(arms: ArmSet) -> ArmsPage:
+    return ArmsPage(
+        experiment=arms.experiment,
+        version=arms.version,
+        at=arms.at,
+        by=arms.by,
+        change=arms.change,
+        pinned=None if arms.pinned is None else arms.arms[arms.pinned].name,
+        pinned_until=arms.pinned_until or None,
+        arms=list(arms.arms),
+    )

@@ -1,0 +1,78 @@
+"""croupier arms: look at an experiment's arms, and change them."""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from croupier.cli.options import Json
+
+
+class Change(StrEnum):
+    """What may be done to an arm."""
+
+    LIST = "list"
+    HISTORY = "history"
+    PUT = "put"
+    PAUSE = "pause"
+    RESUME = "resume"
+    REMOVE = "remove"
+    PIN = "pin"
+    UNPIN = "unpin"
+
+
+def arms(  # noqa: PLR0913 - the command's own options
+    experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
+    change: Annotated[Change, typer.Argument(help="What to do.")] = Change.LIST,
+    arm: Annotated[str, typer.Argument(help="The arm that it is done to.")] = "",
+    server: Annotated[str, typer.Option(help="Where it listens.")] = "http://127.0.0.1:8080",
+    until: Annotated[
+        str | None, typer.Option(help='How long a pin holds, such as "2h"; else until unpinned.')
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who does it, for the history.")] = "cli",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Put, pause, resume, remove, pin or unpin an arm of a running experiment.
+
+    A new arm starts from the prior; a paused or removed one is not drawn from the next snapshot on,
+    but what was shown of it still counts, and a returning arm keeps its past.
+
+    Examples:
+      croupier arms top-button
+
+      croupier arms top-button put start-now
+
+      croupier arms top-button pin install --until 2h --by ana
+    """
+    path = f"{server}/v1/experiments/{experiment}/arms"
+    if change in (Change.LIST, Change.HISTORY):
+        pages = _ask(path, None)
+        pages = pages if change is Change.HISTORY else pages[-1:]
+    else:
+        wanted = {"change": change.value, "arm": arm, "by": by}
+        pages = [_ask(path, wanted if until is None else wanted | {"until": until})]
+    if as_json:
+        print(json.dumps(pages[-1] if change is not Change.HISTORY else {"history": pages}))
+        return
+    for page in pages:
+        print(f"version {page['version']}: {page['change']} (by {page['by']})")
+        for each in page["arms"] if page is pages[-1] else ():
+            mark = "pinned" if each["name"] == page["pinned"] else each.get("status", "active")
+            print(f"  {each['number']:3} {mark:8} {each['name']}")
+
+
+def _ask(path: str, body: Any) -> Any:
+    import urllib.error
+    import urllib.request
+
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(path, data, timeout=15) as answer:  # noqa: S310 - the user's own
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        reason = json.loads(error.read() or b"{}").get("error", error.reason)
+        raise typer.BadParameter(reason) from None
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(f"{path}: {getattr(error, 'reason', error)}") from None

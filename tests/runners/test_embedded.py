@@ -102,8 +102,7 @@ def test_a_stop_while_learning_cannot_commit_loses_nothing(data: Path) -> None:
     connection.close()
     with a_house(data, SINGLE) as house:
         house.later()
-        time.sleep(0.2)
-        page = house.page()
+        page = house.until(lambda page: page["open"] == 0)
         assert (page["observations"], page["open"], page["late"]) == (1, 0, 0)
 
 
@@ -117,9 +116,8 @@ def test_a_copy_of_the_open_stories_that_cannot_be_saved_does_not_end_learning(d
         time.sleep(0.1)
         house.trial("v")
         house.later()
-        time.sleep(0.3)
+        house.until(lambda page: page["observations"] == 2)
         assert house.embedded.ring.error is None
-        assert house.page()["observations"] == 2
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -355,7 +353,8 @@ def test_an_experiment_that_is_removed_is_gone_and_returns_with_its_past(data: P
         click = {"kind": "click", "token": open_one["token"]}
         assert house.report(click)["accepted"] == 1, "its open stories still count"
         house.later(STORY)
-        time.sleep(0.1)
+        while house.embedded.backends.states.load(NAME).open[NAME]:
+            time.sleep(0.01)
         house.reopen(TOP_BUTTON + BANNER)
         page = house.until(lambda page: page["observations"] == 2)
         assert total(page) == (2, 2.0)

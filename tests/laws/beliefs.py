@@ -5,12 +5,14 @@ from typing import Any, NamedTuple, get_args
 from hypothesis import strategies as st
 
 from croupier.core.arms.posterior import Posterior, read_posterior
+from croupier.core.arms.prior import Prior
 from croupier.core.arms.sums import Reading
 from croupier.core.experiment import PosteriorKind
 from croupier.core.reward import Reward, Term
 
 MEMBERS: tuple[type[Any], ...] = get_args(Posterior)
 BINARY = Reward({"click": Term(1.0)})
+PLAYS = Reward({"play": Term(0.5, cap=6), "save": Term(0.5)})
 SCALED = Reward({"click": Term(1.0, cap=2), "buy": Term(0.01, of="value", max=400.0)})
 
 
@@ -24,17 +26,21 @@ class Kind(NamedTuple):
 KINDS = {
     f"{name}-{label}": Kind(name, reward)
     for name in get_args(PosteriorKind)
-    for label, reward in (("binary", BINARY), ("scaled", SCALED))
-    if reward.binary or name != "beta"
+    for label, reward in (("binary", BINARY), ("plays", PLAYS), ("scaled", SCALED))
+    if {"beta": reward.binary, "count": reward.unit}.get(name, True)
 }
 
 
-def read(kind: Kind, arms: "list[tuple[float, float]]") -> Posterior:
+def read(kind: Kind, arms: "list[tuple[float, float]]", prior: Prior | None = None) -> Posterior:
     """The posterior after n trials with a mean of so large a part of the largest reward, by arm."""
+    return read_posterior(kind.name, reading(kind, arms), kind.reward, prior)
+
+
+def reading(kind: Kind, arms: "list[tuple[float, float]]") -> Reading:
+    """The sums of those trials, each of which earned all or nothing."""
     _, high = kind.reward.bounds
     r = tuple(n * share * high for n, share in arms)
-    reading = Reading(tuple(n for n, _ in arms), r, tuple(one * high for one in r))
-    return read_posterior(kind.name, reading, kind.reward)
+    return Reading(tuple(n for n, _ in arms), r, tuple(one * high for one in r))
 
 
 ARM = st.tuples(

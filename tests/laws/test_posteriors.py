@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.laws.beliefs import ARMS, KINDS, MEMBERS, Kind, read
+from croupier.core.arms.prior import Prior
+from tests.laws.beliefs import ARMS, KINDS, MEMBERS, Kind, read, reading
 
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 Drawn = list[tuple[float, float]]
@@ -61,3 +62,57 @@ def test_a_mean_lies_within_what_a_trial_can_earn(kind: Kind, arms: Drawn) -> No
     low, high = kind.reward.bounds
     mean = read(kind, arms).mean()
     assert low - 1e-9 <= float(mean.min()) <= float(mean.max()) <= high + 1e-9
+
+
+# --- priors, and what was seen without them -------------------------------------------------------
+
+PRIORS = st.builds(Prior, mean=st.floats(0.02, 0.98), trials=st.floats(0.5, 1e4))
+
+
+def scaled(prior: Prior, kind: Kind) -> Prior:
+    """The same, with its mean as a part of what a trial can earn."""
+    return Prior(prior.mean * kind.reward.bounds[1], prior.trials)
+
+
+@every_kind
+@given(prior=PRIORS)
+def test_an_untried_arm_has_the_prior_mean(kind: Kind, prior: Prior) -> None:
+    said = scaled(prior, kind)
+    assert float(read(kind, [(0.0, 0.0)], said).mean()[0]) == pytest.approx(said.mean, rel=1e-12)
+
+
+@every_kind
+@given(arms=ARMS, prior=PRIORS)
+def test_a_prior_counts_as_so_many_trials(kind: Kind, arms: Drawn, prior: Prior) -> None:
+    """The mean is (trials · prior mean + n · r̄) / (trials + n)."""
+    said, (_, high) = scaled(prior, kind), kind.reward.bounds
+    n, share = np.array([n for n, _ in arms]), np.array([share for _, share in arms])
+    expected = (said.trials * said.mean + n * share * high) / (said.trials + n)
+    np.testing.assert_allclose(read(kind, arms, said).mean(), expected, rtol=1e-9)
+
+
+@every_kind
+@given(arms=ARMS, prior=st.none() | PRIORS)
+def test_what_was_tried_is_told_without_the_prior(
+    kind: Kind, arms: Drawn, prior: Prior | None
+) -> None:
+    said, (low, high) = prior and scaled(prior, kind), kind.reward.bounds
+    seen, belief = reading(kind, arms), read(kind, arms, said)
+    n, mean = belief.tried()
+    np.testing.assert_allclose(n, seen.n, atol=1e-9)
+    assert [trials == 0 for trials in n] == [trials == 0 for trials in seen.n]
+    shares = [
+        (r / k - low) / (high - low) if k else 0.0 for k, r in zip(seen.n, seen.r, strict=True)
+    ]
+    np.testing.assert_allclose(mean, shares, atol=1e-8)
+    assert 0.0 <= float(mean.min()) <= float(mean.max()) <= 1.0
+
+
+@every_kind
+@given(arms=ARMS, prior=PRIORS)
+def test_a_stated_prior_leaves_the_laws_of_allocation(
+    kind: Kind, arms: Drawn, prior: Prior
+) -> None:
+    belief = read(kind, arms, scaled(prior, kind))
+    assert float(belief.best().sum()) == pytest.approx(1.0, abs=1e-9)
+    assert belief.take(range(len(arms))) == belief

@@ -8,6 +8,7 @@ import msgspec
 
 from croupier.config.errors import ConfigError
 from croupier.config.fields import meant, usable_fields
+from croupier.core.arms.prior import Prior
 from croupier.core.duration import MINUTE, format_duration
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
@@ -108,12 +109,14 @@ def _experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experimen
 def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
     """The experiment; what is unusable is told and left at its default, to tell the rest too."""
     reward, policy = table.pop("reward", None), table.pop("policy", None)
+    prior = table.pop("prior", "auto")
     if table.get("session") == "none":
         table["session"] = None
     values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
     values["reward"] = _reward(reward, where, problems)
     if policy is not None:
         values["policy"] = _policy(policy, where, problems)
+    values["prior"] = _prior(prior, where, problems)
     usable = {key: value for key, value in values.items() if value is not None or key == "session"}
     if not {"name", "arms", "default", "reward"} <= usable.keys():
         return None
@@ -150,6 +153,18 @@ def _policy(table: Any, where: str, problems: list[str]) -> Any:
         problems.append(f"{where}: policy.kind: expected one of {expected}{got}")
         return None
     return kind(**usable_fields(fields, kind, f"{where}: policy", problems))
+
+
+def _prior(table: Any, where: str, problems: list[str]) -> Prior | None:
+    if table == "auto":
+        return None
+    if not isinstance(table, dict):
+        example = "{ mean = 0.02, trials = 50 }"
+        problems.append(f'{where}: prior: expected a table such as {example}, or "auto"')
+        return None
+    before = len(problems)
+    values = usable_fields(table, Prior, f"{where}: prior", problems)
+    return Prior(**values) if len(problems) == before else None
 
 
 def _across(found: Settings, file: str) -> list[str]:

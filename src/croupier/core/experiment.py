@@ -6,13 +6,15 @@ from typing import Literal
 
 import msgspec
 
+from croupier.core.arms.posterior import posterior_of
+from croupier.core.arms.prior import Prior
 from croupier.core.duration import HOUR, MINUTE, SECOND
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.reward import MOST_REWARD, Reward
 
 Sticky = Literal["session", "unit", "decision"]
-PosteriorKind = Literal["auto", "beta", "normal"]
+PosteriorKind = Literal["auto", "beta", "count", "normal"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_ARMS = 65_535
 LONGEST_ARM = 200
@@ -58,6 +60,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     holdout: float = 0.0
     surface: str = ""
     posterior: PosteriorKind = "auto"
+    prior: Prior | None = None
     period: int = HOUR
 
     @property
@@ -82,8 +85,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reason = self.policy.problem(len(self.arms)) if self.arms else None
         if reason:
             yield "policy", reason
-        if self.posterior == "beta" and not self.reward.binary:
-            yield "posterior", '"beta" needs a reward of one kind with weight 1 and cap 1'
+        yield from self._belief_problems()
 
     def _name_problems(self) -> Iterator[tuple[str, str]]:
         if not usable_name(self.name):
@@ -114,6 +116,15 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         usable = not any(term.problem() for term in self.reward.terms.values())
         if usable and max(map(abs, self.reward.bounds)) > MOST_REWARD:
             yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
+
+    def _belief_problems(self) -> Iterator[tuple[str, str]]:
+        if self.posterior == "beta" and not self.reward.binary:
+            yield "posterior", '"beta" needs a reward of one kind with weight 1 and cap 1'
+        elif self.posterior == "count" and self.reward.unit is None:
+            yield "posterior", '"count" needs kinds that are counted, all of one weight above 0'
+        elif self.prior is not None:
+            kind = posterior_of(self.posterior, self.reward)
+            yield from self.prior.problems(kind, *self.reward.bounds)
 
     def _time_problems(self) -> Iterator[tuple[str, str]]:
         for key in ("expose_within", "window", "refresh", "period"):

@@ -78,7 +78,7 @@ def publish(
     active = [arm for arm in arms.arms if arm.status == "active"]
     numbers = tuple(arm.number for arm in active)
     reading = table.read(numbers, watermark, spec.policy.age_weight)
-    posterior = read_posterior(spec.posterior, reading, spec.reward)
+    posterior = read_posterior(spec.posterior, reading, spec.reward, spec.prior)
     return Snapshot(
         experiment=spec.name,
         version=version,

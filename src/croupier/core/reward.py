@@ -79,6 +79,17 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return list(self.terms.values()) == [Term(1.0)]
 
     @property
+    def unit(self) -> float | None:
+        """What each outcome earns, where all are counted and earn the same; None elsewhere.
+
+        >>> Reward({"play": Term(0.5, cap=9), "save": Term(0.5)}).unit
+        0.5
+        """
+        worth = {term.weight for term in self.terms.values() if term.of == "count"}
+        alike = len(worth) == 1 and all(term.of == "count" for term in self.terms.values())
+        return next((weight for weight in worth if weight > 0), None) if alike else None
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """The least and the largest reward that a trial can have."""
         most = [

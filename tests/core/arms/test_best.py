@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
 from croupier.core.arms import panels
-from croupier.core.arms.best import best_beta, best_student
-from croupier.core.arms.curves import BetaCurves, StudentCurves
+from croupier.core.arms.best import best_beta, best_gamma, best_student
+from croupier.core.arms.curves import BetaCurves, GammaCurves, StudentCurves
 from croupier.core.arms.panels import FloatArray
 
 CLOSE = 1e-9
@@ -164,6 +164,45 @@ def test_student_arms_against_adaptive_quadrature(
     assert best_student(*arms) == pytest.approx(adaptive_student(*arms), abs=CLOSE)
 
 
+def adaptive_gamma(a: FloatArray, b: FloatArray) -> list[float]:
+    def share(i: int) -> float:
+        def integrand(x: float) -> float:
+            others = special.gammainc(np.delete(a, i), np.delete(b, i) * x).prod()
+            return float(stats.gamma.pdf(x, a[i], scale=1.0 / b[i]) * others)
+
+        mean, deviation = a / b, np.sqrt(a) / b
+        marks = {float(m + k * s) for m, s in zip(mean, deviation, strict=True) for k in (-8, 0, 8)}
+        ends = [0.0, *sorted(x for x in marks if x > 0.0), float((mean + 60 * deviation).max())]
+        return pieces(integrand, ends)
+
+    return [share(i) for i in range(len(a))]
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([60.0, 75.0, 48.0], [41.0, 44.0, 40.0]),
+        ([1.0, 1.0, 1.0, 90.0], [1.0, 99.0, 5.0, 40.0]),
+        ([1.5, 40.0, 2e4], [1.5, 45.0, 2.1e4]),
+    ],
+)
+def test_gamma_arms_against_adaptive_quadrature(a: list[float], b: list[float]) -> None:
+    arms = np.array(a), np.array(b)
+    assert best_gamma(*arms) == pytest.approx(adaptive_gamma(*arms), abs=CLOSE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, shapes, scales, scales)
+def test_two_gamma_arms_of_any_shapes_and_rates(a: float, c: float, b: float, d: float) -> None:
+    """X/Y of gamma variables: P(X > Y) = I_{d/(b+d)}(c, a)."""
+    part, rest = d / (b + d), b / (b + d)
+    known = special.betainc(c, a, part) if part < 0.5 else special.betaincc(a, c, rest)
+    found = best_gamma(np.array([a, c]), np.array([b, d]))
+    assert found[0] == pytest.approx(known, abs=CLOSE)
+    near = best_gamma(np.array([a, c]), np.array([a, c * (1.0 + 1.0 / math.sqrt(c + 1.0))]))
+    assert is_a_distribution(near)
+
+
 def test_shapes_below_one_against_many_digits() -> None:
     """Jeffreys' prior and less: P(X > Y) = ∫ F_Y dF_X with mpmath, singular ends and all."""
     a, b, c, d = 0.5, 0.5, 0.3, 2.5
@@ -190,6 +229,17 @@ def test_beta_shares_follow_their_arms(arms: list[tuple[float, float]], random: 
 
 
 @settings(max_examples=60, deadline=None)
+@given(betas, st.randoms(use_true_random=False))
+def test_gamma_shares_follow_their_arms(arms: list[tuple[float, float]], random: Random) -> None:
+    order = random.sample(range(len(arms)), len(arms))
+    a, b = columns(arms)
+    found = best_gamma(a, b)
+    assert is_a_distribution(found)
+    assert best_gamma(a[order], b[order]) == pytest.approx(found[order], abs=1e-12)
+    assert best_gamma(a, b * 1e-3) == pytest.approx(found, abs=CLOSE)
+
+
+@settings(max_examples=60, deadline=None)
 @given(students, st.randoms(use_true_random=False))
 def test_student_shares_follow_their_arms(
     arms: list[tuple[float, float, float]], random: Random
@@ -207,6 +257,7 @@ def test_student_shares_follow_their_arms(
 def test_equal_arms_share_equally(a: float, b: float, scale: float, df: float, k: int) -> None:
     equal = pytest.approx(np.full(k, 1.0 / k), abs=1e-12)
     assert best_beta(np.full(k, a), np.full(k, b)) == equal
+    assert best_gamma(np.full(k, a), np.full(k, b)) == equal
     assert best_student(np.full(k, 7.0), np.full(k, scale), np.full(k, df)) == equal
 
 
@@ -217,6 +268,7 @@ def test_one_more_success_never_lowers_a_share(arms: list[tuple[float, float]]) 
     more = a.copy()
     more[0] += 1.0
     assert best_beta(more, b)[0] >= best_beta(a, b)[0] - CLOSE
+    assert best_gamma(more, b)[0] >= best_gamma(a, b)[0] - CLOSE
 
 
 @settings(max_examples=40, deadline=None)
@@ -257,6 +309,8 @@ def test_wild_arms(k: int) -> None:
     scale = spread(1e-6, 1e6)
     assert is_a_distribution(best_beta(spread(0.01, 1e8), spread(0.01, 1e8)))
     assert is_a_distribution(best_beta(spread(0.01, 2.0), spread(0.01, 2.0)))
+    assert is_a_distribution(best_gamma(spread(0.01, 1e8), spread(1e-6, 1e6)))
+    assert is_a_distribution(best_gamma(spread(0.01, 2.0), spread(0.01, 2.0)))
     assert is_a_distribution(best_student(dice.normal(size=k) * scale, scale, spread(0.5, 1e9)))
     assert is_a_distribution(best_student(dice.normal(size=k) * 1e6, np.ones(k), spread(0.5, 5)))
 
@@ -267,6 +321,9 @@ def test_the_slow_way_agrees() -> None:
     beta = BetaCurves(2e3, -40.0, a, b)
     slow = panels._integrals(beta, 0.5, slow=True)
     assert slow == pytest.approx(best_beta(a, b), abs=CLOSE)
+    gamma = GammaCurves(20.0, -3e3, a, b)
+    slow = panels._integrals(gamma, 0.5, slow=True)
+    assert slow == pytest.approx(best_gamma(a, b), abs=CLOSE)
     student = StudentCurves(
         1e9, -1e9, np.array([0.0, 1.0]), np.array([2.0, 1.0]), np.array([3.0, 9])
     )

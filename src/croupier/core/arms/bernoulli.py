@@ -7,13 +7,15 @@ import numpy as np
 
 from croupier.core.arms.best import best_beta
 from croupier.core.arms.panels import FloatArray
-from croupier.core.arms.sums import Reading
+from croupier.core.arms.prior import Prior
+from croupier.core.arms.sums import Reading, Tried
 
 
 class Beta(msgspec.Struct, frozen=True, tag="beta", tag_field="kind"):
-    """Independent Beta(a, b) beliefs, one an arm; the prior is Beta(1, 1).
+    """Independent Beta(a, b) beliefs, one an arm; all begin as Beta(a₀, b₀), here Beta(1, 1).
 
-    a = 1 + Σr, b = 1 + n − Σr. Use it when a capped reward can only be 0 or 1; an arm with
+    a = a₀ + Σr, b = b₀ + n − Σr. A stated prior gives a₀ = mean · trials and
+    b₀ = (1 − mean) · trials. Use it when a capped reward can only be 0 or 1; an arm with
     73 clicks in 3,725 trials has mean a / (a + b):
 
     >>> belief = Beta.read(Reading(n=(3725,), r=(73,), r2=(73,)))
@@ -25,12 +27,20 @@ class Beta(msgspec.Struct, frozen=True, tag="beta", tag_field="kind"):
 
     a: tuple[float, ...]
     b: tuple[float, ...]
+    prior: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
-    def read(cls, reading: Reading) -> "Beta":
-        """The posterior after the (perhaps discounted) trials that were read."""
+    def read(cls, reading: Reading, prior: Prior | None = None) -> "Beta":
+        """The posterior after the (perhaps discounted) trials that were read.
+
+        >>> Beta.read(Reading(n=(10,), r=(1,), r2=(1,)), Prior(mean=0.02, trials=50))
+        Beta(a=(2.0,), b=(58.0,), prior=(1.0, 49.0))
+        """
+        mean, trials = (0.5, 2.0) if prior is None else (prior.mean, prior.trials)
+        a0, b0 = mean * trials, (1.0 - mean) * trials
         n, r = np.asarray(reading.n), np.asarray(reading.r)
-        return cls(tuple((1.0 + r).tolist()), tuple((1.0 + np.maximum(n - r, 0.0)).tolist()))
+        a, b = a0 + r, b0 + np.maximum(n - r, 0.0)
+        return cls(tuple(a.tolist()), tuple(b.tolist()), (a0, b0))
 
     def mean(self) -> FloatArray:
         """Expected reward a trial, one number an arm."""
@@ -43,4 +53,13 @@ class Beta(msgspec.Struct, frozen=True, tag="beta", tag_field="kind"):
 
     def take(self, arms: Sequence[int]) -> "Beta":
         """The same beliefs, of the arms at these places only."""
-        return Beta(tuple(self.a[i] for i in arms), tuple(self.b[i] for i in arms))
+        return Beta(tuple(self.a[i] for i in arms), tuple(self.b[i] for i in arms), self.prior)
+
+    def tried(self) -> Tried:
+        """Trials and mean reward, without the prior.
+
+        >>> Beta(a=(74.0,), b=(3653.0,)).tried()
+        Tried(n=array([3725.]), mean=array([0.01959732]))
+        """
+        hits, misses = np.asarray(self.a) - self.prior[0], np.asarray(self.b) - self.prior[1]
+        return Tried.of(hits + misses, hits, 0.0, 1.0)

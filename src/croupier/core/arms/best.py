@@ -8,7 +8,7 @@ propensities to log. They are integrals, not counts of draws: a rare arm keeps i
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from croupier.core.arms.curves import BetaCurves, StudentCurves
+from croupier.core.arms.curves import BetaCurves, GammaCurves, StudentCurves
 from croupier.core.arms.panels import FloatArray, probabilities_of_maximum
 
 NEGLIGIBLE = 30.0
@@ -49,6 +49,37 @@ def best_beta(a: FloatArray, b: FloatArray) -> FloatArray:
     bottom = float(lower.max())
     rivals = upper > bottom
     curves = BetaCurves(float(upper.max()), bottom, a[rivals], b[rivals])
+    return _spread(probabilities_of_maximum(curves), rivals)
+
+
+def best_gamma(a: FloatArray, b: FloatArray) -> FloatArray:
+    """P(arm i is best) for independent arms, arm i distributed as Gamma(a_i), at rate b_i.
+
+    P_i = ∫ f_i(x) Π_{j≠i} F_j(x) dx, on the axis log x. Absolute error below 1e-9 for shapes from
+    0.01 to 1e8, at any rates. Shapes: (K,), (K,) → (K,).
+
+    Raises:
+        ValueError: if the vectors differ in length, are empty, or hold a number that is not finite
+            and positive.
+        ArithmeticError: if the probabilities do not sum to one (not seen in these ranges).
+
+    Source: Thompson 1933; the quadrature is in `panels`. Two arms of one rate, for which
+    P = 1 - I_{1/2}(a_1, a_2) is known: 3 and 2 events, with P = 11/16:
+
+    >>> best_gamma(np.array([3.0, 2.0]), np.array([7.0, 7.0])).round(4).tolist()
+    [0.6875, 0.3125]
+    """
+    a, b = _vectors(a=a, b=b)
+    _require_positive(a=a, b=b)
+    # Chernoff, with D = a (t - 1 - log t) at t times the mean, solved for log t on either side.
+    mode = np.log(a) - np.log(b)
+    above = (NEGLIGIBLE + np.log(len(a))) / a
+    upper = mode + np.log1p(above + np.sqrt(2.0 * above))
+    below = NEGLIGIBLE / a
+    lower = mode - 0.5 * (below + np.sqrt(below * (below + 8.0)))
+    bottom = float(lower.max())
+    rivals = upper > bottom
+    curves = GammaCurves(float(upper.max()), bottom, a[rivals], b[rivals])
     return _spread(probabilities_of_maximum(curves), rivals)
 
 

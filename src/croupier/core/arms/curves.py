@@ -64,6 +64,45 @@ class BetaCurves:
 
 
 @dataclass(frozen=True, slots=True)
+class GammaCurves:
+    """Gamma arms on the axis z = log x, with density exp(a log(bx) - bx) / Γ(a)."""
+
+    top: float
+    bottom: float
+    a: FloatArray
+    b: FloatArray
+
+    def grading(self) -> Grading:
+        """Scales of Gamma(a + 1, b), which lies where a shape below one has its steep edge."""
+        a = self.a + 1.0
+        return Grading(np.log(a) - np.log(self.b), CORE / np.sqrt(a), np.full(len(a), RATE))
+
+    def survival(self) -> FloatArray:
+        """Nothing: the top lies beyond all that counts."""
+        return np.zeros(len(self.a))
+
+    def density(self, edges: FloatArray, offsets: FloatArray) -> FloatArray:
+        """Densities by log f = log f(mode) + rise to the edge + rise to the node.
+
+        With d the distance from the mode, f falls by exp(a (d + 1 - exp(d))).
+        """
+        a = self.a[:, None]
+        d = np.minimum(edges - (np.log(self.a) - np.log(self.b))[:, None], 600.0)
+        at_edge = a * (d - np.expm1(d)) + 0.5 * np.log(a / (2.0 * np.pi)) - _stirling_rest(a)
+        result = np.multiply.outer(self.a, offsets)
+        result -= a[:, :, None] * _exp_rise(d[:, :, None], offsets)
+        result += at_edge[:, :, None]
+        return np.exp(result, out=result)
+
+    def distribution(self, edges: FloatArray, offsets: FloatArray) -> FloatArray:
+        """The regularised incomplete gamma function; a power of x where x underflows."""
+        a = self.a[:, None, None]
+        z = np.add.outer(np.log(self.b), edges[:, None] + offsets)
+        near = special.gammainc(a, np.exp(np.clip(z, -600.0, 700.0)))
+        return np.asarray(near * np.exp(a * np.minimum(z + 600.0, 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
 class StudentCurves:
     """Student-t arms, location + scale · t(df)."""
 
@@ -109,6 +148,15 @@ def _log_expit_rise(start: FloatArray, shift: FloatArray) -> FloatArray:
     short = -np.log1p(special.expit(-start) * np.expm1(-np.clip(shift, -1.0, 1.0)))
     long = special.log_expit(start + shift) - special.log_expit(start)
     return np.asarray(np.where(np.abs(shift) < 1.0, short, long))
+
+
+def _exp_rise(start: FloatArray, shift: FloatArray) -> FloatArray:
+    """exp(start + shift) - exp(start) for shifts up; short ones keep all their digits."""
+    short = np.exp(start) * np.expm1(np.minimum(shift, 1.0))
+    if shift.max() < 1.0:
+        return np.asarray(short)
+    long = np.exp(np.minimum(start + shift, 600.0)) - np.exp(start)
+    return np.where(shift < 1.0, short, long)
 
 
 def _log_peak(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -7,18 +7,19 @@ import numpy as np
 
 from croupier.core.arms.best import best_student
 from croupier.core.arms.panels import FloatArray
-from croupier.core.arms.sums import Reading
+from croupier.core.arms.prior import Prior
+from croupier.core.arms.sums import Reading, Tried
 
 
 class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="kind"):
     """Independent beliefs about means of unknown variance; each mean is Student-t.
 
     σ² ~ InvGamma(α, β), μ | σ² ~ N(m, σ²/κ), so μ is Student-t with 2α degrees of freedom,
-    location m and scale √(β / (ακ)). The prior is worth one trial: with lo and hi the least and
-    the largest reward that the declaration permits, m₀ = (lo + hi)/2, κ₀ = 1, α₀ = 1,
-    β₀ = (hi − lo)²/12, the variance of a uniform reward. After n trials with mean r̄ and
-    S = Σr² − n r̄²: κ = κ₀ + n, m = (κ₀ m₀ + n r̄)/κ, α = α₀ + n/2,
-    β = β₀ + S/2 + κ₀ n (r̄ − m₀)²/(2κ).
+    location m and scale √(β / (ακ)). A prior says m₀ = mean, κ₀ = trials, α₀ = 1 and
+    β₀ = deviation². Unsaid, it is worth one trial: with lo and hi the least and the largest reward
+    that the declaration permits, m₀ = (lo + hi)/2, κ₀ = 1 and β₀ = (hi − lo)²/12, the variance of
+    a uniform reward. After n trials with mean r̄ and S = Σr² − n r̄²: κ = κ₀ + n,
+    m = (κ₀ m₀ + n r̄)/κ, α = α₀ + n/2, β = β₀ + S/2 + κ₀ n (r̄ − m₀)²/(2κ).
 
     >>> belief = NormalInverseGamma.read(Reading(n=(4,), r=(2.0,), r2=(1.5,)), low=0, high=1)
     >>> belief.m, belief.kappa, belief.alpha, round(belief.beta[0], 4)
@@ -31,19 +32,25 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
     kappa: tuple[float, ...]
     alpha: tuple[float, ...]
     beta: tuple[float, ...]
+    prior: tuple[float, float] = (0.5, 1.0)
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     @classmethod
-    def read(cls, reading: Reading, low: float, high: float) -> "NormalInverseGamma":
+    def read(
+        cls, reading: Reading, low: float, high: float, prior: Prior | None = None
+    ) -> "NormalInverseGamma":
         """The posterior after the trials that were read; rewards lie in [low, high]."""
         n, r, r2 = (np.asarray(x, dtype=np.float64) for x in (reading.n, reading.r, reading.r2))
-        m0, kappa0, alpha0, beta0 = (low + high) / 2, 1.0, 1.0, (high - low) ** 2 / 12
+        said = prior or Prior(mean=(low + high) / 2, trials=1.0)
+        m0, kappa0, alpha0 = said.mean, said.trials, 1.0
+        beta0 = (high - low) ** 2 / 12 if said.deviation is None else said.deviation**2
         mean = np.divide(r, n, out=np.full_like(r, m0), where=n > 0)
         scatter = np.maximum(r2 - n * mean**2, 0.0)
         kappa = kappa0 + n
         m = (kappa0 * m0 + n * mean) / kappa
         beta = beta0 + scatter / 2 + kappa0 * n * (mean - m0) ** 2 / (2 * kappa)
         columns = (m, kappa, alpha0 + n / 2, beta)
-        return cls(*(tuple(column.tolist()) for column in columns))
+        return cls(*_four(*columns), (m0, kappa0), (low, high))
 
     def mean(self) -> FloatArray:
         """Expected reward a trial, one number an arm."""
@@ -56,5 +63,24 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
 
     def take(self, arms: Sequence[int]) -> "NormalInverseGamma":
         """The same beliefs, of the arms at these places only."""
-        columns = (self.m, self.kappa, self.alpha, self.beta)
-        return NormalInverseGamma(*(tuple(column[i] for i in arms) for column in columns))
+        places = list(arms)
+        columns = (np.asarray(x)[places] for x in (self.m, self.kappa, self.alpha, self.beta))
+        return NormalInverseGamma(*_four(*columns), self.prior, self.bounds)
+
+    def tried(self) -> Tried:
+        """Trials and mean reward as a part of [lo, hi], without the prior.
+
+        >>> reading = Reading(n=(4, 0), r=(2.0, 0.0), r2=(1.5, 0.0))
+        >>> NormalInverseGamma.read(reading, low=0, high=2).tried()
+        Tried(n=array([4., 0.]), mean=array([0.25, 0.  ]))
+        """
+        (m0, kappa0), kappa = self.prior, np.asarray(self.kappa)
+        return Tried.of(kappa - kappa0, kappa * np.asarray(self.m) - kappa0 * m0, *self.bounds)
+
+
+_Column = tuple[float, ...]
+
+
+def _four(*columns: FloatArray) -> tuple[_Column, _Column, _Column, _Column]:
+    m, kappa, alpha, beta = (tuple(column.tolist()) for column in columns)
+    return m, kappa, alpha, beta

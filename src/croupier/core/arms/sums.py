@@ -3,7 +3,9 @@
 from typing import NamedTuple, Self
 
 import msgspec
+import numpy as np
 
+from croupier.core.arms.panels import FloatArray
 from croupier.core.reward import MICRO
 
 
@@ -86,3 +88,24 @@ class Reading(msgspec.Struct, frozen=True):
     n: tuple[float, ...]
     r: tuple[float, ...]
     r2: tuple[float, ...]
+
+
+class Tried(NamedTuple):
+    """What was seen, without any prior, one number an arm: trials, and their mean reward.
+
+    The mean is a part of what a trial can earn, 0 for the least and 1 for the most, and 0 where
+    there was no trial: what index policies (UCB1, KL-UCB) are made of.
+    """
+
+    n: FloatArray
+    mean: FloatArray
+
+    @classmethod
+    def of(cls, n: FloatArray, r: FloatArray, low: float, high: float) -> Self:
+        """From trials and the sum of their rewards, which lie in [low, high].
+
+        >>> Tried.of(np.array([4.0, 0.0]), np.array([30.0, 0.0]), 0.0, 10.0).mean.tolist()
+        [0.75, 0.0]
+        """
+        mean = np.divide(r, n, out=np.full_like(r, low), where=n > 0)
+        return cls(n, np.clip((mean - low) / (high - low), 0.0, 1.0))

@@ -75,3 +75,13 @@ class Allocation(
             ),
         }
         return next((reason for reason, wrong in checks.items() if wrong), None)
+
+
+def shared(index: FloatArray) -> FloatArray:
+    """All for the arm of highest index; shared equally where several tie.
+
+    >>> shared(np.array([1.0, 3.0, 3.0])).tolist()
+    [0.0, 0.5, 0.5]
+    """
+    best = index >= index.max()
+    return np.asarray(best / best.sum())

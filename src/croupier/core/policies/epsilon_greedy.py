@@ -1,10 +1,8 @@
 """The best-looking arm, and a fixed share of the traffic for all."""
 
-import numpy as np
-
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
-from croupier.core.policies.base import Allocation
+from croupier.core.policies.base import Allocation, shared
 
 
 class EpsilonGreedy(Allocation, frozen=True, tag="epsilon_greedy"):
@@ -25,9 +23,7 @@ class EpsilonGreedy(Allocation, frozen=True, tag="epsilon_greedy"):
 
     def weights(self, posterior: Posterior) -> FloatArray:
         """1 for the arm of highest mean, shared when several tie."""
-        mean = posterior.mean()
-        best = mean >= mean.max()
-        return np.asarray(best / best.sum())
+        return shared(posterior.mean())
 
     def asked_floor(self, arms: int) -> float:
         """ε/K."""

@@ -1,4 +1,4 @@
-"""The door for people: croupier up, demo, simulate, replay, doctor."""
+"""The door for people: croupier up, demo, simulate, prior, replay, doctor."""
 
 import sys
 
@@ -8,6 +8,7 @@ from croupier import __version__
 from croupier.cli.arms import arms
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
+from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
 from croupier.cli.up import up
@@ -20,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, arms, demo, simulate, replay, doctor):
+for command in (up, arms, demo, simulate, prior, replay, doctor):
     app.command(no_args_is_help=False)(command)
 
 

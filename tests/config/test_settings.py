@@ -6,10 +6,14 @@ import pytest
 
 from croupier.config.errors import ConfigError
 from croupier.config.settings import load_settings, parse_settings
+from croupier.core.arms.prior import Prior
 from croupier.core.duration import DAY, MINUTE, SECOND
 from croupier.core.experiment import Experiment
+from croupier.core.policies.decaying_epsilon import DecayingEpsilon
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
+from croupier.core.policies.kl_ucb import KLUCB
 from croupier.core.policies.thompson import Thompson
+from croupier.core.policies.ucb1 import UCB1
 from croupier.core.policies.uniform import Uniform
 from croupier.core.reward import Reward, Term
 
@@ -113,6 +117,21 @@ def test_all_else_has_a_default_and_it_is_the_example() -> None:
             'policy = { kind = "thompson", sliding_window = "4w" }',
             "policy",
             Thompson(sliding_window=28 * DAY),
+        ),
+        (
+            'policy = { kind = "decaying_epsilon", explore = 200 }',
+            "policy",
+            DecayingEpsilon(explore=200.0),
+        ),
+        ('policy = { kind = "ucb1", alpha = 0.5 }', "policy", UCB1(alpha=0.5)),
+        ('policy = { kind = "kl_ucb", c = 3 }', "policy", KLUCB(c=3.0)),
+        ('posterior = "count"', "posterior", "count"),
+        ('prior = "auto"', "prior", None),
+        ("prior = { mean = 0.02, trials = 50 }", "prior", Prior(0.02, 50.0)),
+        (
+            'posterior = "normal"\nprior = { mean = 0, trials = 1, deviation = 0.2 }',
+            "prior",
+            Prior(0.0, 1.0, 0.2),
         ),
     ],
 )
@@ -239,6 +258,24 @@ def test_a_reward_that_cannot_be_is_refused(lines: str, key: str, reason: str) -
         ('holdout = "5%"', "holdout", "expected `float`"),
         ("surface = 5", "surface", "expected `str`"),
         ('posterior = "gamma"', "posterior", "'gamma'"),
+        ('policy = { kind = "decaying_epsilon", explore = -1 }', "policy", "explore"),
+        ('policy = { kind = "decaying_epsilon", epsilon = 0.1 }', "policy", "epsilon"),
+        ('policy = { kind = "ucb1", alpha = 0 }', "policy", "alpha must be above 0"),
+        ('policy = { kind = "ucb1", alpha = nan }', "policy", "alpha must be above 0"),
+        ('policy = { kind = "kl_ucb", c = -1 }', "policy", "c must be between"),
+        (
+            "prior = 0.02",
+            "prior",
+            'expected a table such as { mean = 0.02, trials = 50 }, or "auto"',
+        ),
+        ("prior = { mean = 0.02 }", "prior: trials", "missing"),
+        ("prior = { mean = 0.02, trails = 5, trials = 5 }", "trails", "did you mean trials?"),
+        ('prior = { mean = "2%", trials = 50 }', "prior: mean", "expected `float`"),
+        ("prior = { mean = 2, trials = 50 }", "prior.mean", "what a trial can earn, 0 to 1, got 2"),
+        ("prior = { mean = 0.02, trials = 0 }", "prior.trials", "expected 0.01 to 1,000,000"),
+        ("prior = { mean = 0, trials = 50 }", "prior", "too little to begin with"),
+        ("prior = { mean = 0.02, trials = 50, deviation = 1 }", "prior.deviation", '"beta"'),
+        ("prior = { mean = nan, trials = 50 }", "prior.mean", "what a trial can earn"),
     ],
 )
 def test_a_key_that_cannot_be_is_refused(line: str, key: str, reason: str) -> None:
@@ -297,6 +334,28 @@ def test_a_name_that_cannot_be_is_refused(old: str, new: str, key: str, reason: 
 def test_a_file_that_cannot_be_is_refused(text: str, said: str) -> None:
     (problem,) = problems(text)
     assert said in problem
+
+
+@pytest.mark.parametrize(
+    "reward",
+    [
+        '{ buy = { weight = 0.01, of = "value", max = 500 } }',
+        "{ play = 1.0, save = 2.0 }",
+        "{ complaint = -1.0 }",
+    ],
+)
+def test_counts_are_of_one_worth(reward: str) -> None:
+    (problem,) = problems(f'{LEAST}reward = {reward}\nposterior = "count"')
+    assert "counted, all of one weight above 0" in problem
+
+
+def test_every_problem_of_a_prior_is_named() -> None:
+    found = problems(LEAST + REWARD + "prior = { mean = 7, trials = -2, deviation = 1 }")
+    assert [each.split(": ")[2] for each in found] == [
+        "prior.mean",
+        "prior.trials",
+        "prior.deviation",
+    ]
 
 
 def test_every_problem_is_named_at_once() -> None:

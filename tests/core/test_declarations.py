@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from croupier.core.arms.prior import Prior
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
 from croupier.core.policies.uniform import Uniform
@@ -60,6 +61,7 @@ def test_the_same_declaration_again_changes_nothing() -> None:
         {"surface": "top"},
         {"default": "y"},
         {"posterior": "normal"},
+        {"prior": Prior(mean=0.02, trials=50)},
         {"period": 5},
         {"arms": ("x", "y", "z")},
     ],

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from croupier.core import codec
 from croupier.core.arms.bernoulli import Beta
+from croupier.core.arms.prior import Prior
 from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.experiment import Experiment
@@ -210,3 +212,36 @@ def test_old_trials_fade_when_they_are_read(policy: Policy) -> None:
     assert table.read((0, 1, 2), 1_999, forgetting.age_weight).n == (12.0, 42.0, 6.0)
     assert table.read((0, 1, 2), 2_000, forgetting.age_weight).n == (0.0, 0.0, 0.0)
     assert table.total(1).n == 42
+
+
+@every_policy
+@given(
+    kind=st.sampled_from(list(KINDS.values())),
+    arms=ARMS,
+    some=st.sets(st.integers(0, 5), min_size=1),
+    prior=st.none() | st.builds(Prior, mean=st.floats(0.1, 0.9), trials=st.floats(1, 100)),
+)
+def test_a_snapshot_that_was_stored_restricts_as_if_read_anew(
+    policy: Policy, kind: Kind, arms: Drawn, some: set[int], prior: Prior | None
+) -> None:
+    """All that a policy needs travels: weights among some arms are those had they been alone."""
+    places = [place for place in sorted(some) if place < len(arms)] or [0]
+    posterior, numbers = read(kind, arms, prior), tuple(range(len(arms)))
+    made = Snapshot(
+        experiment="b",
+        version=1,
+        at=0,
+        declaration=1,
+        reward_version=1,
+        watermark=0,
+        arms=numbers,
+        names=tuple(map(str, numbers)),
+        weights=publish_weights(policy, posterior),
+        posterior=posterior,
+        policy=policy,
+    )
+    stored = codec.decode(codec.encode(made))
+    assert stored == made
+    alone = publish_weights(policy, read(kind, [arms[place] for place in places], prior))
+    assert stored.weights_among(places) == alone
+    assert stored.weights_among(numbers) == made.weights

@@ -113,8 +113,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 yield f"reward.{kind}", reason
             if not usable_name(kind) or kind == "impression":
                 yield f"reward.{kind}", "not a name for an outcome kind"
-        usable = not any(term.problem() for term in self.reward.terms.values())
-        if usable and max(map(abs, self.reward.bounds)) > MOST_REWARD:
+        if self.reward.usable and max(map(abs, self.reward.bounds)) > MOST_REWARD:
             yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
 
     def _belief_problems(self) -> Iterator[tuple[str, str]]:
@@ -122,7 +121,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield "posterior", '"beta" needs a reward of one kind with weight 1 and cap 1'
         elif self.posterior == "count" and self.reward.unit is None:
             yield "posterior", '"count" needs kinds that are counted, all of one weight above 0'
-        elif self.prior is not None:
+        elif self.prior is not None and self.reward.usable:
             kind = posterior_of(self.posterior, self.reward)
             yield from self.prior.problems(kind, *self.reward.bounds)
 

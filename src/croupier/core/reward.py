@@ -79,6 +79,11 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return list(self.terms.values()) == [Term(1.0)]
 
     @property
+    def usable(self) -> bool:
+        """Whether it names a kind, and no term has a problem."""
+        return bool(self.terms) and not any(term.problem() for term in self.terms.values())
+
+    @property
     def unit(self) -> float | None:
         """What each outcome earns, where all are counted and earn the same; None elsewhere.
 

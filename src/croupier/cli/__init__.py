@@ -1,4 +1,4 @@
-"""The door for people: croupier up, demo, simulate, prior, replay, doctor."""
+"""The door for people: croupier up, arms, demo, simulate, prior, replay, doctor."""
 
 import sys
 

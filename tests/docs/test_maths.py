@@ -1,0 +1,30 @@
+"""A page of maths for every policy and posterior, whose numbers are computed."""
+
+import doctest
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from croupier.core.arms.posterior import Posterior
+from croupier.core.policies.registry import POLICIES
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "maths"
+NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior"]
+PARTS = ("**What for.**", "## Formula", "## When not", "## A number", "## Reference")
+
+
+def test_every_policy_and_posterior_has_a_page_and_no_page_is_idle() -> None:
+    assert sorted(page.stem for page in FOLDER.glob("*.md")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_it_all_and_its_numbers_hold(name: str) -> None:
+    page = FOLDER / f"{name}.md"
+    text = page.read_text(encoding="utf-8")
+    assert [text.count(part) for part in PARTS] == [1] * len(PARTS)
+    code = text.replace("```", "")  # a fence would be taken for the expected output's last line
+    example = doctest.DocTestParser().get_doctest(code, {}, name, str(page), 0)
+    ran = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(example)
+    assert ran.attempted > 0
+    assert ran.failed == 0

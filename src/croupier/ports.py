@@ -20,6 +20,10 @@ class UnavailableError(Exception):
     """The technology behind a port cannot answer now; the same call may succeed later."""
 
 
+class StaleError(Exception):
+    """Another writer has moved on: going on would count twice."""
+
+
 class Entry(NamedTuple):
     """One append: records encoded together, stamped by the log, never backwards."""
 
@@ -60,17 +64,35 @@ class EventLog(Protocol):
 class Commit(msgspec.Struct, frozen=True):
     """What one step of the ring changes: all of it, or nothing.
 
-    `sums` and `counts` are added; `open` (stories open by experiment) replaces; `output` is
-    appended to topics; `late` is set aside.
+    `since` are the positions that the step started from: a store that stands elsewhere has
+    another writer, and refuses (StaleError), unless it stands at `positions`, for then this very
+    commit is in it. `sums` and `counts` are added; `open` (stories open by experiment) replaces;
+    `output` is appended to topics; `late` is set aside.
     """
 
     positions: Positions
     watermark: int
+    since: Positions | None = None
     sums: Mapping[StateKey, Sums] = {}
     counts: Counts = {}
     open: Mapping[str, int] = {}
     late: Sequence[Late] = ()
     output: Mapping[str, Sequence[bytes]] = {}
+
+
+def already_in(commit: Commit, stored: Positions) -> bool:
+    """Whether a commit is in the store already; StaleError when somebody else's is.
+
+    >>> already_in(Commit({0: 5}, 9, since={0: 3}), {0: 3})
+    False
+    >>> already_in(Commit({0: 5}, 9, since={0: 3}), {0: 5})
+    True
+    """
+    if commit.since is None or stored == commit.since:
+        return False
+    if stored == commit.positions:
+        return True
+    raise StaleError(f"another process learns from this data: it stands at {stored}")
 
 
 class Standing(msgspec.Struct):
@@ -93,7 +115,10 @@ class StateStore(Protocol):
         """Where learning stands, with sums and counts of one experiment or of all."""
 
     def commit(self, commit: Commit) -> None:
-        """Add one step durably, or raise and change nothing."""
+        """Add one step durably, or raise and change nothing (UnavailableError, StaleError)."""
+
+    def trim_late(self, stamp: int) -> int:
+        """Forget records set aside before `stamp`; how many. Their count stays."""
 
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Keep a disposable copy of the open stories in place of the one before."""

@@ -93,11 +93,11 @@ def test_a_reading_is_the_weighted_sum_over_periods(
     table, watermark = ArmTable(), 6 * HOUR
     for place, (period, arm, reward) in enumerate(rows):
         if place == early:
-            table.read((0, 3), watermark, np.ones_like)
-            table.read(arms, watermark, halving)
+            table.read((0, 3), watermark, HOUR, np.ones_like)
+            table.read(arms, watermark, HOUR, halving)
         table.add(period, arm, Sums.of(reward, 0.5))
-    reading = table.read(arms, watermark, halving)
-    weight = {hour * HOUR: float(halving(np.array([(6.0 - hour) * HOUR]))[0]) for hour in range(6)}
+    reading = table.read(arms, watermark, HOUR, halving)
+    weight = {hour * HOUR: float(halving(np.array([(5.0 - hour) * HOUR]))[0]) for hour in range(6)}
     for place, arm in enumerate(arms):
         mine = [(weight[period], r / MICRO) for period, number, r in rows if number == arm]
         assert reading.n[place] == pytest.approx(sum(w for w, _ in mine), abs=1e-12)

@@ -206,11 +206,11 @@ def test_old_trials_fade_when_they_are_read(policy: Policy) -> None:
     table = tried()
     ageing = msgspec.structs.replace(policy, half_life=1_000)
     spec = Experiment("b", tuple("wxy"), "w", BINARY, policy=ageing)
-    reading = table.read((0, 1, 2), 2_000, spec.policy.age_weight)
-    assert reading.n == pytest.approx((3.0, 10.5, 1.5))
+    reading = table.read((0, 1, 2), 2_000, 1_000, spec.policy.age_weight)
+    assert reading.n == pytest.approx((6.0, 21.0, 3.0))
     forgetting = msgspec.structs.replace(policy, sliding_window=2_000)
-    assert table.read((0, 1, 2), 1_999, forgetting.age_weight).n == (12.0, 42.0, 6.0)
-    assert table.read((0, 1, 2), 2_000, forgetting.age_weight).n == (0.0, 0.0, 0.0)
+    assert table.read((0, 1, 2), 2_999, 1_000, forgetting.age_weight).n == (12.0, 42.0, 6.0)
+    assert table.read((0, 1, 2), 3_000, 1_000, forgetting.age_weight).n == (0.0, 0.0, 0.0)
     assert table.total(1).n == 42
 
 

@@ -141,7 +141,7 @@ class Lab:
         """One step and a refresh; when that is the end of the process, the next one starts."""
         try:
             self.ring.step()
-            self.ring._try(self.ring.refresh)
+            self.ring._try("refresh", self.ring.refresh)
         except CrashError:
             self.cut = lambda whole: whole
             self.restart()
@@ -567,7 +567,7 @@ def test_a_publication_that_fails_is_made_up_for(lab: Lab) -> None:
     while lab.ring.join.stage.open or lab.ring.observe.stage.open:
         lab.time.sleep_until(lab.time.wall + 5)
         lab.ring.step()
-        lab.ring._try(lab.ring.refresh)
+        lab.ring._try("refresh", lab.ring.refresh)
     assert refused
     lab.ring.learn._cache = whole
     check(lab.finish())

@@ -9,7 +9,7 @@ from croupier.clock import Clock
 from croupier.core import codec
 from croupier.core.arms.sums import Sums
 from croupier.core.snapshot import Snapshot
-from croupier.ports import TOPICS, Commit, Entry, Late, Positions, Standing
+from croupier.ports import TOPICS, Commit, Entry, Late, Positions, Standing, already_in
 
 
 class MemoryLog:
@@ -81,6 +81,8 @@ class MemoryState:
 
     def commit(self, commit: Commit) -> None:
         """Add one step of the ring: work out all of it, then put it in place."""
+        if already_in(commit, self._standing.positions):
+            return
         now, every = self.load(), {late.identity: late for late in commit.late}
         payloads = [(topic, codec.join(records)) for topic, records in commit.output.items()]
         for topic, _ in payloads:
@@ -101,6 +103,13 @@ class MemoryState:
             self._log.append_payload(topic, payload)
         self._late |= new
         self._standing = now
+
+    def trim_late(self, stamp: int) -> int:
+        """Forget records set aside before `stamp`; how many."""
+        kept = {identity: late for identity, late in self._late.items() if late.stamp >= stamp}
+        forgotten = len(self._late) - len(kept)
+        self._late = kept
+        return forgotten
 
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Keep a copy of the open stories."""

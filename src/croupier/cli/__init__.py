@@ -33,9 +33,11 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line; what a user can mend is one line a problem, exit code 2."""
-    from croupier.config.backends import DataFileError
-    from croupier.config.errors import ConfigError
-
+    try:
+        from croupier.config.backends import DataFileError
+        from croupier.config.errors import ConfigError
+    except KeyboardInterrupt:
+        sys.exit(130)
     try:
         app()
     except (ConfigError, DataFileError) as error:

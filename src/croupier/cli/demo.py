@@ -77,7 +77,8 @@ class _View:
     def __init__(self, visitors: int) -> None:
         self._visitors, self._next = visitors, 0.0
         self._headed, self._killed = False, 0
-        print(f"{visitors:,} visitors are coming; each bar is an arm's share of the traffic.\n")
+        print(f"{visitors:,} visitors are coming; each bar is an arm's share of the traffic.")
+        print("A trial closes when its windows have passed, after some seconds here.\n")
 
     def __call__(self, truth: "Truth", page: Any) -> None:
         done = truth.decisions / self._visitors

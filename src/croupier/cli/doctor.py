@@ -10,7 +10,7 @@ from croupier.cli.options import Config, Data, Json
 
 def doctor(
     config: Config = Path("croupier.toml"),
-    data: Data = Path("croupier.db"),
+    data: Data = "croupier.db",
     *,
     as_json: Json = False,
 ) -> None:
@@ -23,9 +23,10 @@ def doctor(
 
       croupier doctor --config shop.toml --data shop.db --json
     """
+    from croupier.config.backends import data_file
     from croupier.runners.checks import check_all
 
-    findings = check_all(config, data)
+    findings = check_all(config, data_file(data))
     if as_json:
         checks = [finding._asdict() for finding in findings]
         good = all(finding.ok for finding in findings)

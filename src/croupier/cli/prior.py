@@ -21,7 +21,7 @@ Experiments = Annotated[
 
 
 def prior(
-    data: Data = Path("croupier.db"),
+    data: Data = "croupier.db",
     experiment: Experiments = None,
     *,
     as_json: Json = False,
@@ -37,11 +37,12 @@ def prior(
 
       croupier prior --data shop.db --experiment top-button --experiment footer --json
     """
+    from croupier.config.backends import data_file
     from croupier.config.errors import ConfigError
     from croupier.core.arms.posterior import posterior_of
     from croupier.core.arms.prior import fit_prior
 
-    specs, past = _past(data, experiment or [])
+    specs, past = _past(data_file(data), experiment or [])
     first = specs[0]
     kind = posterior_of(first.posterior, first.reward)
     try:

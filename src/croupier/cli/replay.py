@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def replay(
-    data: Data = Path("croupier.db"),
+    data: Data = "croupier.db",
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="With --write: declare this file first.")
     ] = None,
@@ -39,7 +39,7 @@ def replay(
 
       croupier replay --data shop.db --config shop.toml --new-reward --write
     """
-    from croupier.config.backends import open_backends
+    from croupier.config.backends import data_file, open_backends
     from croupier.config.errors import ConfigError
     from croupier.config.settings import Settings, load_settings
     from croupier.runners.declare import declare
@@ -47,13 +47,16 @@ def replay(
 
     if config and not write:
         raise typer.BadParameter("--config goes with --write")
-    backends = open_backends(data, read_only=not write)
+    file = data_file(data)
+    if not file.exists():
+        raise ConfigError(f"{file}: no such data file")
+    backends = open_backends(file, read_only=not write)
     try:
         settings = load_settings(config) if config else Settings(experiments=())
         declarations = declare(settings, backends)
         again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
         commit, differing, whole = _filled(again) if new_reward else _checked(again)
-        if write and not whole:
+        if write and not whole and not new_reward:
             raise ConfigError(f"{data}: its log was trimmed, it no longer holds what was learned")
         if write:
             backends.states.commit(commit)
@@ -70,7 +73,7 @@ def _filled(again: "Replay") -> "tuple[Commit, list[Difference], bool]":
 
     commit, stored = again.fill(), again.standing.sums
     after = {key: stored.get(key, Sums()) + change for key, change in commit.sums.items()}
-    return commit, differences(stored, {**stored, **after}), True
+    return commit, differences(stored, {**stored, **after}), again.whole()
 
 
 def _checked(again: "Replay") -> "tuple[Commit, list[Difference], bool]":

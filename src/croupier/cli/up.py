@@ -14,7 +14,7 @@ _LEVELS = ("debug", "info", "warning", "error")
 
 def up(
     config: Config = Path("croupier.toml"),
-    data: Data = Path("croupier.db"),
+    data: Data = "croupier.db",
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port; 0 picks a free one.")
@@ -35,6 +35,7 @@ def up(
 
       croupier up --config shop.toml --data /var/lib/croupier/shop.db --port 8080
     """
+    from croupier.config.backends import data_file
     from croupier.config.keys import load_keys
     from croupier.config.settings import load_settings
     from croupier.runners import up as process
@@ -45,5 +46,6 @@ def up(
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
     settings = load_settings(config)
-    keys = load_keys(data, os.environ, renew=new_keys)
-    process.up(settings, data, keys, host, port, lambda at: print(f"listening on {at}", flush=True))
+    file = data_file(data)
+    keys = load_keys(file, os.environ, renew=new_keys)
+    process.up(settings, file, keys, host, port, lambda at: print(f"listening on {at}", flush=True))

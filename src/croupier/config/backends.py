@@ -30,6 +30,20 @@ class Backends(NamedTuple):
     close: Callable[[], None]
 
 
+def data_file(url: str) -> Path:
+    """The file that a path or a sqlite:/// URL names; ConfigError for anything else.
+
+    >>> data_file("sqlite:///shop.db").name
+    'shop.db'
+    """
+    path = url.removeprefix("sqlite:///")
+    if "://" in path:
+        raise ConfigError(f"data: {url!r}: expected a path, sqlite:///file")
+    if Path(path).is_dir():
+        raise ConfigError(f"data: {url!r} is a folder; name a file in it")
+    return Path(path).resolve()
+
+
 def open_backends(
     url: str | Path, *, read_only: bool = False, clock: Clock | None = None
 ) -> Backends:
@@ -44,8 +58,6 @@ def open_backends(
     if text == "memory://":
         log = MemoryLog(clock)
         return Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)
-    path = text.removeprefix("sqlite:///")
-    if "://" in path:
-        raise ConfigError(f"data: {text!r}: expected a path, sqlite:///file or memory://")
+    path = data_file(text)
     file = Reader(path) if read_only else Writer(path, clock)
     return Backends(clock, SqliteLog(file), SqliteState(file), SqliteSnapshots(file), file.close)

@@ -146,7 +146,7 @@ def _policy(table: Any, where: str, problems: list[str]) -> Any:
         problems.append(f'{where}: policy: expected a table such as {{ kind = "thompson" }}')
         return None
     fields = dict(table)
-    kind = POLICIES.get(fields.pop("kind", None))
+    kind = POLICIES.get(str(fields.pop("kind", "")))
     if kind is None:
         expected = ", ".join(POLICIES)
         got = f", got {table['kind']!r}" if "kind" in table else ""

@@ -8,7 +8,7 @@ import msgspec
 
 from croupier.core.arms.posterior import posterior_of
 from croupier.core.arms.prior import Prior
-from croupier.core.duration import HOUR, MINUTE, SECOND
+from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.reward import MOST_REWARD, Reward
@@ -82,6 +82,13 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield "slots", f"only slots = 1 is served yet, got {self.slots}"
         if not 0 <= self.holdout < 1:
             yield "holdout", f"expected a share from 0 to below 1, got {self.holdout}"
+        forgets = self.policy.sliding_window
+        if forgets is not None and 0 < forgets < self.longest_story:
+            least = format_duration(self.longest_story)
+            yield (
+                "policy.sliding_window",
+                f"shorter than a story, {least}: trials would be forgotten before they count",
+            )
         reason = self.policy.problem(len(self.arms)) if self.arms else None
         if reason:
             yield "policy", reason

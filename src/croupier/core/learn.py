@@ -77,7 +77,7 @@ def publish(
     spec = declaration.spec
     active = [arm for arm in arms.arms if arm.status == "active"]
     numbers = tuple(arm.number for arm in active)
-    reading = table.read(numbers, watermark, spec.policy.age_weight)
+    reading = table.read(numbers, watermark, spec.period, spec.policy.age_weight)
     posterior = read_posterior(spec.posterior, reading, spec.reward, spec.prior)
     return Snapshot(
         experiment=spec.name,

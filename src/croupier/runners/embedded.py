@@ -9,6 +9,7 @@ from croupier.apps.serve.service import Limits, Service
 from croupier.config.backends import Backends
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
+from croupier.core.duration import format_duration
 from croupier.core.token import Signer
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.declare import declare
@@ -24,6 +25,7 @@ class Embedded:
     def __init__(self, settings: Settings, backends: Backends, keys: Keys) -> None:
         self.settings, self.backends = settings, backends
         self.declarations = declare(settings, backends)
+        self.retention = self._usable_retention()
         self.service = Service(
             clock=backends.clock,
             log=backends.log,
@@ -37,7 +39,7 @@ class Embedded:
                 settings.server.max_body,
                 settings.server.max_events,
                 settings.server.max_skew,
-                settings.log.retention,
+                self.retention,
             ),
         )
         names = [spec.name for spec in settings.experiments]
@@ -47,6 +49,18 @@ class Embedded:
         self._thread = threading.Thread(target=self.ring.run, name="croupier-ring", daemon=True)
         self._trimmer = threading.Thread(target=self._trim, name="croupier-trim", daemon=True)
         self._stopped = threading.Event()
+
+    def _usable_retention(self) -> int | None:
+        """The declared retention, or longer where stories of an earlier declaration need it."""
+        declared, longest = self.settings.log.retention, self.declarations.longest_story()
+        if declared is None or declared >= longest:
+            return declared
+        _LOG.warning(
+            "retention %s is shorter than stories of an earlier declaration: %s is kept",
+            format_duration(declared),
+            format_duration(longest),
+        )
+        return longest
 
     def app(self) -> App:
         """The ASGI application."""
@@ -64,7 +78,7 @@ class Embedded:
         if not self.service.ready:
             self.ring.recover()
         self._thread.start()
-        if self.settings.log.retention is not None:
+        if self.retention is not None:
             self._trimmer.start()
 
     def stop(self) -> None:
@@ -84,7 +98,8 @@ class Embedded:
                 _LOG.warning("trimming again later: %s", error)
 
     def _trim_once(self) -> None:
-        before = self.ring.join.time.value - (self.settings.log.retention or 0)
+        before = self.ring.join.time.value - (self.retention or 0)
         for topic in (EVENTS, FUNNELS, OBSERVATIONS):
             self.backends.log.trim(topic, before)
+        self.backends.states.trim_late(before)
         self.backends.cache.trim(before)

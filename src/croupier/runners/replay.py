@@ -56,8 +56,12 @@ class Replay:
             total.counts[experiment, "late"] += 1
         for (experiment, reward_version), mark in self._declarations.refills.items():
             total.sums = _plus(total.sums, self.past(experiment, reward_version, -1, mark))
+        return Rebuilt(total.sums, total.counts, whole=self.whole())
+
+    def whole(self) -> bool:
+        """Whether the log still begins where it began: nothing has been trimmed away."""
         first = self._backends.log.read(EVENTS, {}, 1)
-        return Rebuilt(total.sums, total.counts, whole=not first or first[0].offset <= 1)
+        return not first or first[0].offset <= 1
 
     def past(
         self, experiment: str, reward_version: int, after: int, until: int
@@ -103,6 +107,7 @@ class Replay:
         return Commit(
             positions=self.standing.positions,
             watermark=self.standing.watermark,
+            since=self.standing.positions,
             sums={key: change for key, change in sums.items() if any(change)},
             counts=counts or {},
             output=output or {},

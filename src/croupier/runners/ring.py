@@ -19,11 +19,9 @@ from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Positions, Una
 from croupier.runners import open_stories
 
 _LOG = logging.getLogger(__name__)
-_ENTRIES = 64
 _TICK = codec.encode(Tick())
-_TICK_EVERY = 250
-_IDLE_SECONDS = 0.02
-_RETRY_SECONDS = 0.5
+_ENTRIES, _TICK_EVERY = 64, 250
+_IDLE_SECONDS, _RETRY_SECONDS = 0.02, 0.5
 
 
 class Ring:
@@ -48,7 +46,7 @@ class Ring:
         self.observe = Observe(declarations)
         self.learn = Learn(declarations, backends.cache)
         self.positions: Positions = {}
-        self.error: str | None = None
+        self._errors: dict[str, str] = {}
         self._ticked = 0
         self._save_at = backends.clock.now() + open_stories.SAVE_EVERY
         self._rolled_up = 0
@@ -56,6 +54,11 @@ class Ring:
         self._torn = False
         self._shown_open: Counter[str] = Counter()
         self._stop = threading.Event()
+
+    @property
+    def error(self) -> str | None:
+        """What keeps learning from going on now, or None."""
+        return next((error for what, error in self._errors.items() if what != "copy"), None)
 
     def recover(self) -> None:
         """Take up where the last commit stood: re-read open stories, publish what is due."""
@@ -68,7 +71,7 @@ class Ring:
                 self._backends, self._declarations, standing, self.join, self.observe
             )
         self._recovered = True
-        self._try(self.refresh)
+        self._try("refresh", self.refresh)
 
     def step(self) -> bool:
         """Read some entries and commit all that follows; False when there was nothing to read."""
@@ -89,6 +92,7 @@ class Ring:
             Commit(
                 positions=positions,
                 watermark=watermark,
+                since=self.positions,
                 sums=learned.sums,
                 counts=learned.counts,
                 open={name: shown_open[name] for name in {*shown_open, *self._shown_open}},
@@ -104,8 +108,8 @@ class Ring:
 
     def refresh(self) -> None:
         """Publish snapshots that are due, and show them to serving."""
-        now = self._backends.clock.now()
-        for snapshot in self.learn.refresh(self._experiments, now, self.join.time.value):
+        now, watermark = self._backends.clock.now(), self.join.time.value
+        for snapshot in self.learn.refresh(self._experiments, now, watermark):
             self._on_snapshot(snapshot)
 
     def run(self) -> None:
@@ -114,14 +118,14 @@ class Ring:
             if not self._recovered:
                 self.recover()
             while not self._stop.is_set():
-                if not self._try(self.step):
+                if not self._try("read", self.step):
                     self._stop.wait(_IDLE_SECONDS)
-                self._try(self.refresh)
-                self._try(self._roll_up)
-                self._try(self._save_open)
-            self._try(lambda: self._save_open(now=True))
+                self._try("refresh", self.refresh)
+                self._try("roll-up", self._roll_up)
+                self._try("copy", self._save_open)
+            self._try("copy", lambda: self._save_open(now=True))
         except Exception as error:  # noqa: BLE001 - whatever it was, serving goes on and says so
-            self.error = f"{type(error).__name__}: {error}"
+            self._errors["ring"] = f"{type(error).__name__}: {error}"
             _LOG.exception("the ring has stopped; deciding goes on with the last snapshots")
 
     def stop(self) -> None:
@@ -135,29 +139,36 @@ class Ring:
         due = [at for at in closes if at is not None and at <= now]
         if due and now - self._ticked >= _TICK_EVERY:
             self._ticked = now
-            self._try(lambda: self._backends.log.append(EVENTS, [_TICK]).result())
+            self._try("tick", lambda: self._backends.log.append(EVENTS, [_TICK]).result())
 
     def _commit(self, commit: Commit) -> None:
         while True:
             try:
                 self._backends.states.commit(commit)
             except UnavailableError as error:
-                self.error = str(error)
-                _LOG.error("commit failed, trying again: %s", error)
+                self._fail("commit", error)
                 if self._stop.wait(_RETRY_SECONDS):
                     self._torn = True
                     raise
             else:
-                self.error = None
+                self._errors.pop("commit", None)
                 return
 
-    def _try(self, action: Callable[[], object]) -> object:
+    def _try(self, what: str, action: Callable[[], object]) -> object:
         """What the action answers, or None when a technology cannot answer now."""
         try:
-            return action()
+            answer = action()
         except UnavailableError as error:
-            _LOG.warning("trying again later: %s", error)
+            self._fail(what, error)
             return None
+        self._errors.pop(what, None)
+        return answer
+
+    def _fail(self, what: str, error: UnavailableError) -> None:
+        """Say so while it lasts, and log it once."""
+        if self._errors.get(what) != str(error):
+            _LOG.error("%s failed, trying again: %s", what, error)
+        self._errors[what] = str(error)
 
     def _roll_up(self) -> None:
         """Merge old periods into days, once an hour."""
@@ -168,7 +179,12 @@ class Ring:
         changes = roll_up(standing.sums, standing.watermark)
         if changes:
             self._backends.states.commit(
-                Commit(positions=standing.positions, watermark=standing.watermark, sums=changes)
+                Commit(
+                    positions=standing.positions,
+                    watermark=standing.watermark,
+                    since=self.positions,
+                    sums=changes,
+                )
             )
             self.learn.take(changes)
         self._rolled_up = now

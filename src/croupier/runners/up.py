@@ -42,6 +42,7 @@ def up(
             log_config=None,
             timeout_graceful_shutdown=10,
             server_header=False,
+            ws="none",
         )
         address = f"http://{host}:{listener.getsockname()[1]}"
         server = _Server(config, lambda: on_ready(address))
@@ -59,6 +60,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2_048)
     except OSError as error:
+        if isinstance(error, socket.gaierror):
+            raise ConfigError(f"host {host!r} cannot be listened on: {error.args[-1]}") from error
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise ConfigError(
             f"port {port} on {host} cannot be used ({reason}): choose another with --port"

@@ -56,7 +56,7 @@ def test_what_happened_is_counted(house: House) -> None:
 
 
 def test_what_cannot_be_done_is_counted_too(house: House) -> None:
-    house.embedded.ring.error = "a test stopped it"
+    house.embedded.ring._errors["test"] = "a test stopped it"
     assert house.metric("croupier_ring_up") == 0
     house.decide()
     assert house.client.get("/healthz").status_code == 503
@@ -78,7 +78,7 @@ def test_a_counter_is_there_before_its_first_event(
 
 
 def test_degraded_decisions_can_be_counted(house: House) -> None:
-    house.embedded.ring.error = "a test stopped it"
+    house.embedded.ring._errors["test"] = "a test stopped it"
     house.decide()
     assert any(
         "degraded" in name or ("degraded", "true") in labels

@@ -10,7 +10,7 @@ from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.ports import Commit, Standing, UnavailableError
+from croupier.ports import Commit, Standing, UnavailableError, already_in
 
 _FRAME = struct.Struct(">II")
 _END = 0xFFFFFFFF
@@ -53,6 +53,8 @@ class SqliteState:
         """Add one step of the ring in one transaction; UnavailableError changes nothing."""
 
         def apply(connection: sqlite3.Connection, stamp: int) -> None:
+            if already_in(commit, dict(connection.execute("SELECT * FROM positions").fetchall())):
+                return
             for topic, records in commit.output.items():
                 insert_payload(connection, f"log_{topic}", stamp, codec.join(records))
             _add_sums(connection, commit)
@@ -69,6 +71,14 @@ class SqliteState:
             )
 
         self._file.submit(apply).result()
+
+    def trim_late(self, stamp: int) -> int:
+        """Forget records set aside before `stamp`; how many."""
+
+        def delete(connection: sqlite3.Connection, _: int) -> int:
+            return connection.execute("DELETE FROM late WHERE stamp < ?", (stamp,)).rowcount
+
+        return self._file.submit(delete).result()
 
     def save_open(self, chunks: Iterable[bytes]) -> None:
         """Write a file beside the data file: checksummed frames, then moved into place."""

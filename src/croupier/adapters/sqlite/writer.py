@@ -1,6 +1,7 @@
 """The one connection that writes: group commit, one fsync for many jobs."""
 
 import fcntl
+import os
 import queue
 import sqlite3
 import threading
@@ -34,10 +35,11 @@ class Writer(Reader):
 
     def __init__(self, path: str | Path, clock: Clock) -> None:
         self.clock = clock
-        self._lock = _lock_file(Path(path))
+        path = Path(path).resolve()
+        self._lock = _lock_file(path)
         self._jobs: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
         try:
-            self._connection = _open_for_writing(Path(path))
+            self._connection = _open_for_writing(path)
             super().__init__(path)
             clock.reach(_last_stamp(self._connection))
         except BaseException:
@@ -136,9 +138,13 @@ def _lock_file(path: Path) -> Any:
         raise DataFileError(f"{path}: {error.strerror or error}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held = os.fstat(handle.fileno()).st_ino == Path(handle.name).stat().st_ino
     except OSError as error:
         handle.close()
         raise DataFileError(f"{path}: in use by another croupier process") from error
+    if not held:
+        handle.close()
+        raise DataFileError(f"{path}: its lock file was taken away just now; start again")
     return handle
 
 

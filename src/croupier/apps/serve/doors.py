@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from croupier.apps.serve.arms import ArmChange, change_arms, history
-from croupier.apps.serve.ingest import NOT_JSON
 from croupier.apps.serve.metrics import ServiceMetrics
 from croupier.apps.serve.openapi import document
+from croupier.apps.serve.report import NOT_JSON
 from croupier.apps.serve.service import Service
 from croupier.apps.serve.standing import describe
 from croupier.core.arm_changes import ArmChangeError
@@ -43,14 +43,14 @@ def _watching(app: FastAPI, service: Service) -> None:
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")
-    def healthz() -> Response:
+    async def healthz() -> Response:
         """200 while the process works, 503 with the reason when learning has stopped."""
         error = service.health()
         return _json({"ok": error is None, "error": error}, 200 if error is None else 503)
 
     @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz")
-    def readyz() -> Response:
+    async def readyz() -> Response:
         """200 once the snapshots of all experiments are loaded."""
         return _json({"ready": service.ready}, 200 if service.ready else 503)
 
@@ -64,7 +64,7 @@ def _experiments(app: FastAPI, service: Service) -> None:
     @app.get("/v1/experiments")
     def experiments() -> Response:
         """Every declared experiment, as its own page shows it."""
-        return _json([describe(service, name) for name in service.experiments])
+        return _json([describe(service, name, patience=0.2) for name in service.experiments])
 
     @app.get("/v1/experiments/{name}")
     def experiment(name: str) -> Response:

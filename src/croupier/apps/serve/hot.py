@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from croupier.apps.serve.ingest import NOT_JSON, Ingest, NotABatchError, Rejected, not_json
+from croupier.apps.serve.ingest import Ingest, Rejected
+from croupier.apps.serve.report import NOT_JSON, NotABatchError, not_json
 from croupier.apps.serve.service import DecideRequest, Service
 from croupier.core import codec
 from croupier.core.decide import NoArmLeftError
@@ -76,7 +77,11 @@ class HotDoors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the hot routes, pass on the rest."""
         path: str = scope.get("path", "")
-        decide = path.startswith(_PREFIX) and path.endswith(_SUFFIX)
+        decide = (
+            path.startswith(_PREFIX)
+            and path.endswith(_SUFFIX)
+            and len(path) >= len(_PREFIX) + len(_SUFFIX)
+        )
         if scope["type"] != "http" or not (decide or path == _EVENTS):
             await self._behind(scope, receive, send)
             return

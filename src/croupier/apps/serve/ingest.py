@@ -1,9 +1,10 @@
 """What callers report → records; each bad one refused with its reason."""
 
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
+from croupier.apps.serve.report import NotABatchError, RefusedError, Report, read_reports
 from croupier.apps.serve.service import Service
 from croupier.core import codec
 from croupier.core.duration import format_duration
@@ -14,29 +15,8 @@ from croupier.core.token import TokenError
 
 _MOST_VALUE = 1e9
 _MOST_KINDS = 1_000
-NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What the JSON decoder raises for a body that is none."""
-
-
-def not_json(error: Exception) -> str:
-    """The reason, in words that a sender understands."""
-    deep = isinstance(error, RecursionError)
-    return f"the body is not JSON: {'it is nested too deeply' if deep else error}"
-
-
 CODES = ("token", "clock", "expired", "arm", "kind", "value", "malformed", "batch")
 """Why an event, or a whole batch, is refused: the label of the metric."""
-
-
-class Report(msgspec.Struct, forbid_unknown_fields=True):
-    """One event as a caller sends it."""
-
-    kind: Annotated[str, msgspec.Meta(max_length=64)]
-    token: str
-    arm: str | None = None
-    at: int | float | None = None
-    value: int | float | None = None
-    id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
 class Rejected(msgspec.Struct):
@@ -46,28 +26,11 @@ class Rejected(msgspec.Struct):
     reason: str
 
 
-class RefusedError(Exception):
-    """Why one event is refused: a short code for the metrics, a sentence for the sender."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-
-
 class Batch(NamedTuple):
     """What a request amounts to: records ready for the log, and what was refused."""
 
     records: list[bytes]
     rejected: list[Rejected]
-
-
-class NotABatchError(ValueError):
-    """The body is not a JSON array of acceptable length."""
-
-
-_REPORTS = msgspec.json.Decoder(list[Report])
-_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_REPORT = msgspec.json.Decoder(Report)
 
 
 class Ingest:
@@ -111,29 +74,9 @@ class Ingest:
         )
 
     def _reports(self, body: bytes) -> list[Any]:
-        try:
-            reports: list[Any] = _REPORTS.decode(body)
-        except msgspec.ValidationError:
-            reports = self._one_by_one(body)
-        except NOT_JSON as error:
-            raise NotABatchError(not_json(error)) from error
+        reports = read_reports(body)
         if len(reports) > self._service.limits.events:
             raise NotABatchError(f"at most {self._service.limits.events} events in a request")
-        return reports
-
-    def _one_by_one(self, body: bytes) -> list[Any]:
-        try:
-            raws = _RAWS.decode(body)
-        except msgspec.ValidationError:
-            raise NotABatchError("expected a JSON array of events") from None
-        except NOT_JSON as error:
-            raise NotABatchError(not_json(error)) from error
-        reports: list[Any] = []
-        for raw in raws:
-            try:
-                reports.append(_REPORT.decode(raw))
-            except NOT_JSON as error:
-                reports.append(RefusedError("malformed", str(error).replace(" - at `$.", " at `")))
         return reports
 
     def _admit_kind(self, kind: str) -> None:

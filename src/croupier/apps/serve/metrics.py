@@ -83,13 +83,20 @@ class ServiceMetrics(Collector):
         weight = GaugeMetricFamily(
             "croupier_weight", "Share of an arm in that snapshot", labels=["experiment", "arm"]
         )
+        age = GaugeMetricFamily(
+            "croupier_snapshot_age_seconds",
+            "Since the snapshot being served was published; it stays while nothing is learned",
+            labels=["experiment"],
+        )
         for name in self._service.experiments:
             snapshot = self._service.snapshot(name)
             if snapshot is not None:
+                age.add_metric([name], (self._service.clock.now() - snapshot.at) / SECOND)
                 version.add_metric([name], snapshot.version)
                 for arm, share in zip(snapshot.names, snapshot.weights, strict=True):
                     weight.add_metric([name, arm], share)
         yield version
+        yield age
         yield weight
 
     def _learned(self) -> Iterable[Metric]:

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from croupier.apps.serve.arms import ArmChange, ArmsPage
 from croupier.apps.serve.hot import Accepted, Decided
-from croupier.apps.serve.ingest import Report
+from croupier.apps.serve.report import Report
 from croupier.apps.serve.service import DecideRequest
 from croupier.apps.serve.standing import Page
 

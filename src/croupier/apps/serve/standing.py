@@ -52,13 +52,13 @@ class Page(msgspec.Struct):
     holdout: Estimate
 
 
-def describe(service: Service, name: str) -> Page:
+def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -> Page:
     """Where learning stands; KeyError for an unknown name.
 
     It waits a moment until all that was accepted before the question has been read, so that
     whoever has just sent an event finds it in `open`, `late` or `observations`.
     """
-    standing = _caught_up(service, name)
+    standing = _caught_up(service, name, patience)
     declaration, arm_set = service.declarations.latest(name), service.declarations.arms(name)
     spec, snapshot = declaration.spec, service.snapshot(name)
     weights = dict(zip(snapshot.arms, snapshot.weights, strict=True)) if snapshot else {}
@@ -91,8 +91,8 @@ def describe(service: Service, name: str) -> Page:
     )
 
 
-def _caught_up(service: Service, name: str) -> Standing:
-    ends, deadline = service.log.ends(EVENTS), time.monotonic() + _CATCH_UP_SECONDS
+def _caught_up(service: Service, name: str, patience: float) -> Standing:
+    ends, deadline = service.log.ends(EVENTS), time.monotonic() + patience
     while True:
         standing = service.states.load(name)
         behind = any(standing.positions.get(p, 0) < end for p, end in ends.items())

@@ -20,7 +20,7 @@ class ArmTable:
 
     >>> table = ArmTable()
     >>> table.add(0, 5, Sums.of(MICRO, 0.5))
-    >>> table.read((5, 6), watermark=10, age_weight=np.ones_like)
+    >>> table.read((5, 6), watermark=10, period=5, age_weight=np.ones_like)
     Reading(n=(1.0, 0.0), r=(1.0, 0.0), r2=(1.0, 0.0))
     """
 
@@ -47,19 +47,24 @@ class ArmTable:
         self,
         arms: Sequence[int],
         watermark: int,
+        period: int,
         age_weight: Callable[[FloatArray], FloatArray],
     ) -> Reading:
         """n, Σr and Σr² of each arm, periods weighted by their age against the watermark.
 
-        Discounting and sliding windows are this weighting: reading changes nothing.
+        A period is as old as its end, so that none is forgotten while it lasts; `period` is its
+        length. Discounting and sliding windows are this weighting: reading changes nothing.
         """
         if self._arms != tuple(arms):
             self._arms, self._columns = tuple(arms), {}
         total = np.zeros((3, len(arms)))
         starts = np.fromiter(self._periods, dtype=np.float64)
-        for period, weight in zip(self._periods, age_weight(watermark - starts), strict=True):
+        rolled_up = starts + DAY + HOURLY_FOR <= watermark
+        ends = starts + np.where(rolled_up, DAY, period)
+        weights = age_weight(np.maximum(watermark - ends, 0.0))
+        for start, weight in zip(self._periods, weights, strict=True):
             if weight > 0:
-                total += weight * self._column(period)
+                total += weight * self._column(start)
         n, r, r2 = (total / _UNITS).tolist()
         return Reading(tuple(n), tuple(r), tuple(r2))
 

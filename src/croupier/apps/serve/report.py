@@ -1,0 +1,81 @@
+"""What callers send: the events of a body, read one by one where one is broken."""
+
+import json
+from typing import Annotated, Any
+
+import msgspec
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the JSON decoder raises for a body that is none."""
+
+
+def not_json(error: Exception) -> str:
+    """The reason, in words that a sender understands."""
+    deep = isinstance(error, RecursionError)
+    return f"the body is not JSON: {'it is nested too deeply' if deep else error}"
+
+
+class Report(msgspec.Struct, forbid_unknown_fields=True):
+    """One event as a caller sends it."""
+
+    kind: Annotated[str, msgspec.Meta(max_length=64)]
+    token: str
+    arm: str | None = None
+    at: int | float | None = None
+    value: int | float | None = None
+    id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+
+
+class RefusedError(Exception):
+    """Why one event is refused: a short code for the metrics, a sentence for the sender."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class NotABatchError(ValueError):
+    """The body is not a JSON array of acceptable length."""
+
+
+_REPORTS = msgspec.json.Decoder(list[Report])
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_REPORT = msgspec.json.Decoder(Report)
+
+
+def read_reports(body: bytes) -> list[Any]:
+    """The events of a body, each a Report, or the RefusedError that says what is wrong with it.
+
+    NotABatchError when the body is no JSON array.
+    """
+    try:
+        reports: list[Any] = _REPORTS.decode(body)
+    except NOT_JSON:
+        reports = [_report(each) for each in _one_by_one(body)]
+    return reports
+
+
+def _one_by_one(body: bytes) -> list[Any]:
+    """The events of a batch that cannot be read as a whole, each as far as it can be read."""
+    try:
+        return list(_RAWS.decode(body))
+    except NOT_JSON:
+        pass
+    try:
+        events = json.loads(body)  # reads strings that are cut through an emoji
+    except (ValueError, RecursionError) as error:
+        raise NotABatchError(not_json(error)) from None
+    if not isinstance(events, list):
+        raise NotABatchError("expected a JSON array of events; for one event, send [{…}]")
+    return events
+
+
+def _report(event: Any) -> Any:
+    """One event that came with others, or why it is refused."""
+    try:
+        raw = event if isinstance(event, msgspec.Raw) else json.dumps(event, ensure_ascii=False)
+        return _REPORT.decode(raw)
+    except UnicodeEncodeError:
+        return RefusedError("malformed", "a text holds half a character (a lone surrogate)")
+    except NOT_JSON as error:
+        return RefusedError("malformed", str(error).replace(" - at `$.", " at `"))

@@ -11,6 +11,7 @@ import pytest
 
 from croupier.adapters.sqlite import DataFileError, SqliteLog, SqliteSnapshots, SqliteState, Writer
 from croupier.adapters.sqlite.file import Reader
+from croupier.clock import Clock
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.records import Tick
@@ -205,6 +206,13 @@ def test_a_second_process_is_refused(path: Path, writer: Writer) -> None:
     )
     assert "DataFileError" in ended.stderr
     assert "in use by another croupier process" in ended.stderr
+
+
+def test_a_second_process_by_another_name_is_refused_too(path: Path, writer: Writer) -> None:
+    link = path.with_name("link.db")
+    link.symlink_to(path)
+    with pytest.raises(DataFileError, match="in use by another croupier process"):
+        Writer(link, Clock())
 
 
 def test_the_file_is_free_again_after_a_writer_was_refused(path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.records import Tick
-from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Late, Standing
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Late, StaleError, Standing
 from tests.adapters.backends import START, Opened
 
 Reopen = Callable[[int], Opened]
@@ -231,3 +231,35 @@ def test_a_commit_is_there_after_reopening(reopen: Reopen) -> None:
     other.states.commit(FULL)
     assert other.states.load().sums[key()] == HUGE + HUGE
     assert other.states.load().counts["b", "late"] == 2
+
+
+# --- another writer -------------------------------------------------------------------------------
+
+
+def test_a_commit_from_where_the_store_stands_is_taken_and_its_repetition_has_no_effect(
+    opened: Opened,
+) -> None:
+    """The answer to a commit may be lost: it is sent again, and must not count again."""
+    first = msgspec.structs.replace(FULL, since={})
+    opened.states.commit(first)
+    once = plain(opened.states.load())
+    opened.states.commit(first)
+    assert plain(opened.states.load()) == once
+    opened.states.commit(Commit(positions={0: 9}, watermark=START + 1, since={0: 7}))
+    assert opened.states.load().positions == {0: 9}
+
+
+def test_a_commit_from_elsewhere_is_refused_and_changes_nothing(opened: Opened) -> None:
+    """Two processes that learn from one log: the slower must not add what was added."""
+    opened.states.commit(FULL)
+    before = plain(opened.states.load())
+    with pytest.raises(StaleError, match="another process learns from this data"):
+        opened.states.commit(msgspec.structs.replace(FULL, since={0: 5}, positions={0: 8}))
+    assert plain(opened.states.load()) == before
+
+
+def test_what_was_set_aside_may_be_forgotten_but_its_count_stays(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    assert opened.states.trim_late(START) == 0
+    assert opened.states.trim_late(START + 1) == 2
+    assert opened.states.load().counts["b", "late"] == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from croupier.runners.ring import Ring
 from tests.apps.house import MINUTE, NAME, SINGLE, STORY, TOP_BUTTON, House, a_house, arms
 
 TROUBLE = """CREATE TRIGGER trouble BEFORE INSERT ON sums
@@ -87,6 +88,46 @@ def test_while_learning_cannot_commit_decisions_are_degraded_and_say_so(data: Pa
         wait(lambda: house.client.get("/healthz").status_code == 200)
         assert house.decide("w")["degraded"] is False
         assert house.settle()["observations"] == 2, "a degraded decision trains"
+
+
+def test_while_time_cannot_pass_on_the_log_it_says_so(data: Path) -> None:
+    """A full disk takes no ticks: nothing closes, and that must not look healthy."""
+    with a_house(data, SINGLE) as house:
+        house.trial("u", "click")
+        house.page()
+        house.do("PRAGMA query_only = ON")
+        house.later()
+        wait(lambda: house.client.get("/healthz").status_code == 503)
+        assert house.decide()["degraded"] is True
+        house.do("PRAGMA query_only = OFF")
+        wait(lambda: house.client.get("/healthz").status_code == 200)
+        assert house.until(lambda page: page["open"] == 0)["observations"] == 1
+
+
+def test_two_rings_on_one_log_do_not_count_twice(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the second came by the file: its first commit is refused, and it stops."""
+    with a_house(data, SINGLE) as house:
+        stranger = Ring(house.embedded.backends, house.embedded.declarations, [NAME], print)
+        stranger.recover()
+        house.trial("u", "click")
+        house.settle()
+        monkeypatch.setattr("croupier.runners.ring._ENTRIES", 1)
+        stranger.run()
+        assert "another process learns from this data" in str(stranger.error)
+        assert house.page()["observations"] == 1
+
+
+def test_a_retention_never_cuts_into_stories_of_an_earlier_declaration(data: Path) -> None:
+    with a_house(data, SINGLE) as house:
+        open_one = house.trial("u")
+        house.page()
+        short = SINGLE.replace('"15m"', '"1s"').replace('"5m"', '"1s"').replace('"1m"', '"1s"')
+        house.reopen(short + '[log]\nretention = "10s"\n')
+        house.later(2 * MINUTE)
+        click = {"kind": "click", "token": open_one["token"]}
+        assert house.report(click) == {"accepted": 1, "rejected": []}
 
 
 def test_a_stop_while_learning_cannot_commit_loses_nothing(data: Path) -> None:

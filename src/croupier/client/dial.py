@@ -128,7 +128,7 @@ class Addresses:
     def _refresh(self, looking: threading.Event) -> None:
         try:
             found = self._look_up()
-        except (OSError, UnicodeError):
+        except Exception:  # noqa: BLE001 - whatever it was, somebody waits for an answer
             found = []
         with self._lock:
             self._known = found or self._known

@@ -1,4 +1,4 @@
-"""Events on their way: one background thread sends them, again and again, until answered."""
+"""Events on their way: one thread sends them, again and again, until answered."""
 
 import json
 import logging

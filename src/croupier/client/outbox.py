@@ -126,12 +126,12 @@ class Outbox:
                 buffer.part(batch, suspected=False)
                 return
             rejected = {0: str(failure)}
-        buffer.settle(batch, len(rejected))
         if self._failing:
             self._failing = False
             _LOG.warning("events are taken again")
         for place, why in rejected.items():
             self._tell(json.loads(batch[place]), why)
+        buffer.settle(batch, len(rejected))  # last: who flushes has then been told
 
     def _complain(self, failure: Exception) -> None:
         if not self._failing:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import finalize
 
 from croupier.client import processes
 from croupier.client.dial import Dial, left
@@ -40,6 +41,7 @@ class Wire:
         self._head = "".join(f"{_plain(name)}: {_plain(lines[name])}\r\n" for name in lines)
         self._head.encode("latin-1")
         self._idle: deque[tuple[float, socket.socket]] = deque()
+        finalize(self, _close, self._idle).atexit = False
         self.after_fork()
         processes.watch(self)
 
@@ -81,8 +83,7 @@ class Wire:
 
     def close(self) -> None:
         """Close the connections that nobody is using."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        _close(self._idle)
 
     def _use(self, link: socket.socket, request: bytes, deadline: float) -> Answer:
         keep = False
@@ -158,6 +159,11 @@ def _body(response: HTTPResponse) -> bytes:
     if response.length or len(body) > _LONGEST_ANSWER:
         raise ValueError("the answer is too long")
     return body
+
+
+def _close(idle: deque[tuple[float, socket.socket]]) -> None:
+    while idle:
+        idle.pop()[1].close()
 
 
 def _readable(link: socket.socket) -> bool:

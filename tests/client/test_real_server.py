@@ -34,9 +34,13 @@ refresh = "500ms"
 DEFAULTS = {"each": "one"}
 
 
+QUICK = TOML.replace('"6s"', '"2s"').replace('"3s"', '"2s"')
+"""For servers that are not killed: reports wait for nobody."""
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path, TOML)
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    made = Server(tmp_path, getattr(request, "param", QUICK))
     made.start()
     yield made
     made.close()
@@ -140,6 +144,7 @@ class Visitors(threading.Thread):
             self._client.outcome(decided, "buy", value=1.0, id=f"b-{n}")
 
 
+@pytest.mark.parametrize("server", [TOML], indirect=True, ids=["patient"])
 def test_a_server_killed_under_32_threads_costs_defaults_and_no_event(server: Server) -> None:
     timeout, over = 0.2, threading.Event()
     client = Croupier(url(server), DEFAULTS, timeout, pause=0.2, exit_timeout=30.0)
@@ -170,6 +175,7 @@ def test_a_server_killed_under_32_threads_costs_defaults_and_no_event(server: Se
     assert accounts(page) == (seen, rewards, 0), stats
 
 
+@pytest.mark.parametrize("server", [TOML], indirect=True, ids=["patient"])
 def test_what_was_buffered_while_the_server_was_away_counts_when_it_happened(
     server: Server,
 ) -> None:

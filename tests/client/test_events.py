@@ -13,8 +13,10 @@ import pytest
 
 from croupier.client import Croupier
 from tests.client.peers import (
+    DECIDED,
     DEFAULTS,
     HOST,
+    NAME,
     SEEN,
     Asked,
     Peer,
@@ -110,6 +112,28 @@ def test_failures_are_tried_again_ever_more_rarely() -> None:
             assert 3 <= len(gaps) <= 5
             assert gaps[-1] > gaps[0]
         assert fates(client)["lost"] == 1
+
+
+def test_a_server_that_decides_again_is_sent_what_waits() -> None:
+    back = threading.Event()
+
+    def make(asked: Asked, number: int) -> bytes:
+        if not back.is_set():
+            return http(500, {})
+        return accepted(asked) if asked.path.endswith("/events") else http(200, DECIDED)
+
+    with (
+        peer(answers(make)) as server,
+        Croupier(server.url, DEFAULTS, failures=1, pause=0.1, linger=0.01) as client,
+    ):
+        client.impression(SEEN)
+        client.decide(NAME, "u")
+        wait_for(lambda: fates(client).get("resent", 0) >= 6)  # the next try is in 3 s or more
+        back.set()
+        began = time.monotonic()
+        wait_for(lambda: not client.decide(NAME, "u").is_default)
+        wait_for(lambda: fates(client).get("accepted") == 1)
+        assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.parametrize("lost", [None, http(200, b"<html>Please log in"), http(202, [])])

@@ -118,6 +118,12 @@ class Buffer:
                 self._waiting.extendleft(reversed(batch))
             self._size = max(1, len(batch) // 2)
 
+    def nudge(self) -> None:
+        """What failed may well succeed now."""
+        with self._changed:
+            self._backoff.cut()
+            self._changed.notify_all()
+
     def drain(self, timeout: float) -> bool:
         """Let all be due now, but for what a server has told to wait; whether it is empty then."""
         with self._changed:

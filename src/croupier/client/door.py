@@ -143,8 +143,8 @@ class Croupier:
 
     def stats(self) -> dict[str, int]:
         """What was counted in this process since the start or the fork, for your metrics."""
-        decided, events = self._fallbacks.stats(), self._outbox.stats()
-        return decided | events | self._breaker.stats() | self._wire.stats()
+        mine = self._fallbacks.stats() | self._breaker.stats()
+        return mine | self._outbox.stats() | self._wire.stats()
 
     def __enter__(self) -> Self:
         return self
@@ -188,12 +188,12 @@ class Croupier:
         if failure is None or failure.code == "refused":
             if self._breaker.succeeded():
                 _LOG.warning("%s decides again", self._wire.url)
+                self._outbox.nudge()
         elif self._breaker.failed():
             _LOG.warning("%s does not decide, defaults are shown: %s", self._wire.url, failure)
 
     def _report(self, decided: Decided | str, kind: str, **said: Any) -> None:
-        token = decided if isinstance(decided, str) else getattr(decided, "token", "")
-        if not token:
+        if not (token := decided if isinstance(decided, str) else getattr(decided, "token", "")):
             self._outbox.skip()
             return
         event = {"kind": kind, "token": token, "at": int(time.time() * 1000.0 + self._ahead)}

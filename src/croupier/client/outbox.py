@@ -64,6 +64,10 @@ class Outbox:
         """An event of a default: nothing is known of it where decisions are made."""
         self._buffer.count("skipped")
 
+    def nudge(self) -> None:
+        """The server is back: no need to wait any longer, unless it said so itself."""
+        self._buffer.nudge()
+
     def flush(self, timeout: float) -> bool:
         """Send now; whether all was answered in time."""
         if threading.current_thread() is self._thread:

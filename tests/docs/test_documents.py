@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 import urllib.request
 from collections.abc import Iterator
@@ -105,14 +106,41 @@ def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
 @pytest.mark.documents
 def test_a_page_is_wired_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML)
+    (block,) = blocks("docs/howto/wire-a-page.md", "python")
     names: dict[str, Any] = {}
-    exec(blocks("docs/howto/wire-a-page.md", "python")[0], names)
     with server(tmp_path) as url:
-        arm, token = names["decide"](url, "u-1")
+        exec(block.replace("http://localhost:8080", url).replace("0.2", "5.0"), names)
+        arm, token = names["page"]("u-1")
         assert arm in {"install", "free-trial", "see-recipes"}
-        seen = [{"kind": "impression", "token": token}, {"kind": "click", "token": token}]
-        assert post(f"{url}/v1/events", seen) == {"accepted": 2, "rejected": []}
-    assert names["decide"](url, "u-1") == ("install", None)
+        names["seen"](token)
+        names["clicked"](token)
+        assert names["croupier"].flush(5)
+        assert _page(url)["open"] == 1
+    assert names["page"]("u-1") == ("install", "")
+    names["seen"]("")
+    names["croupier"].close()
+    counted = names["croupier"].stats()
+    told = re.findall(r"`(\w+)`", (ROOT / "docs/howto/wire-a-page.md").read_text("utf-8"))
+    assert {name for name in counted if not name.startswith("defaulted_")} <= {
+        *told,
+        *(f"events_{name}" for name in told),
+    }
+    assert (counted["events_accepted"], counted["events_skipped"]) == (2, 1)
+
+
+@pytest.mark.documents
+def test_the_button_of_the_examples(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK.replace("100ms", "1s"))
+    example = ROOT / "examples" / "01_button.py"
+    with server(tmp_path) as url:
+        said = shell(tmp_path, f"{sys.executable} {example} {url} 200")
+        counted = dict(line.split() for line in said.splitlines() if len(line.split()) == 2)
+        assert counted["events_accepted"] == counted["events_queued"]
+        decided = int(counted["decided"])
+        assert decided + int(counted["defaulted"]) == 200
+        assert decided > 100
+        time.sleep(3.5)
+        assert _page(url)["observations"] == decided
 
 
 @pytest.mark.documents

@@ -14,6 +14,8 @@ PAGE = ROOT / "ARCHITECTURE.md"
 OPEN, CLOSE = "<!-- map -->", "<!-- /map -->"
 NEW_PAGE = f"# Architecture\n\n{OPEN}\n{CLOSE}\n"
 WIDTH = 24
+CLOSED = {"client"}
+"""Rooms that stand alone: one line on the map, for none of their files matters to the others."""
 
 
 def title(module: Path) -> str:
@@ -25,6 +27,8 @@ def title(module: Path) -> str:
 def tree(folder: Path, depth: int = 0) -> list[str]:
     """One line for a folder (its `__init__`'s title), then its files, then its folders."""
     files = [file for file in sorted(folder.glob("*.py")) if file.name != "__init__.py"]
+    if folder.name in CLOSED:
+        return [row(depth, f"{folder.name}/", title(folder / "__init__.py"))]
     rooms = [room for room in sorted(folder.iterdir()) if (room / "__init__.py").exists()]
     return [
         row(depth, f"{folder.name}/", title(folder / "__init__.py")),

@@ -400,7 +400,7 @@ def test_an_experiment_that_is_removed_is_gone_and_returns_with_its_past(data: P
         page = house.until(lambda page: page["observations"] == 2)
         assert total(page) == (2, 2.0)
         assert page["declaration"] == page["reward_version"] == 1
-        assert house.decide()["version"] == page["version"]
+        house.until(lambda page: page["version"] == house.decide()["version"])
 
 
 def test_a_changed_policy_is_published_at_the_restart(data: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_missing_and_an_invented_row_are_found(data: Path) -> None:
 
 def test_the_correction_makes_the_stored_what_was_rebuilt(data: Path) -> None:
     with sqlite3.connect(data) as connection:
-        connection.execute("DELETE FROM sums WHERE arm = 0")
+        connection.execute("DELETE FROM sums WHERE arm = (SELECT min(arm) FROM sums)")
         connection.execute("UPDATE counts SET value = value + 7 WHERE name = 'observations'")
     connection.close()
     backends = open_backends(data)

@@ -1,6 +1,6 @@
 """What the apps need of the world: event log, state store, snapshot cache."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
@@ -11,6 +11,8 @@ from croupier.core.learn import Counts
 from croupier.core.snapshot import Snapshot
 
 EVENTS, FUNNELS, OBSERVATIONS, ARMS = TOPICS = ("events", "funnels", "observations", "arms")
+
+_ENTRIES = 512
 
 Positions = dict[int, int]
 """The offset to read next, by partition; a partition that is absent is read from its start."""
@@ -59,6 +61,21 @@ class EventLog(Protocol):
 
     def trim(self, topic: str, stamp: int) -> int:
         """Drop entries stamped before `stamp`; how many."""
+
+
+def entries_between(
+    log: EventLog, topic: str, start: Positions, end: Positions
+) -> Iterator[list[Entry]]:
+    """The entries of a topic from `start` up to, not including, `end`, some hundreds at a time."""
+    positions = dict(start)
+    while any(positions.get(partition, 0) < last for partition, last in end.items()):
+        entries = log.read(topic, positions, _ENTRIES)
+        wanted = [entry for entry in entries if entry.offset < end.get(entry.partition, 0)]
+        if wanted:
+            yield wanted
+        if not entries:
+            return
+        positions |= {entry.partition: entry.offset + 1 for entry in entries}
 
 
 class Commit(msgspec.Struct, frozen=True):

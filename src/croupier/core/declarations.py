@@ -43,6 +43,13 @@ class Declarations:
         """One version of an experiment, or None."""
         return self._versions.get(experiment, {}).get(version)
 
+    def need(self, experiment: str, version: int) -> Declaration:
+        """One version that a record names; LookupError when it was never declared."""
+        declaration = self.find(experiment, version)
+        if declaration is None:
+            raise LookupError(f"{experiment} has no declaration {version}: the log is not whole")
+        return declaration
+
     def latest(self, experiment: str) -> Declaration:
         """The newest version; KeyError when it was never declared."""
         versions = self._versions[experiment]

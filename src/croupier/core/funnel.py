@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import msgspec
 
 from croupier.core.declarations import Declarations
-from croupier.core.experiment import Experiment
 from croupier.core.records import IMPRESSION, Decision, Event, Funnel
 from croupier.core.reward import MOST_IDS
 
@@ -42,7 +41,9 @@ class FunnelFold:
 
     def deadline(self, key: FunnelKey) -> int:
         """Decision time + expose_within + window + lateness, milliseconds."""
-        return int.from_bytes(key[2][:6], "big") + self._spec(key[0], key[1]).horizon
+        return (
+            int.from_bytes(key[2][:6], "big") + self._declarations.need(key[0], key[1]).spec.horizon
+        )
 
     def step(self, state: Story | None, event: Event) -> Story:
         """The story with one more report."""
@@ -61,7 +62,7 @@ class FunnelFold:
 
     def close(self, key: FunnelKey, state: Story) -> Iterable[Funnel]:
         """One funnel, or none when nothing was seen in time."""
-        spec = self._spec(key[0], key[1])
+        spec = self._declarations.need(key[0], key[1]).spec
         limit = state.decision.at + spec.expose_within
         shown = tuple(at if 0 < at <= limit else 0 for at in state.shown)
         if any(shown):
@@ -73,7 +74,7 @@ class FunnelFold:
             yield Funnel(decision=state.decision, shown=shown, outcomes=counts)
 
     def _outcome(self, story: Story, event: Event) -> None:
-        spec = self._spec(event.decision.experiment, event.decision.declaration)
+        spec = self._declarations.need(event.decision.experiment, event.decision.declaration).spec
         if event.kind not in spec.reward.terms:
             return
         if story.outcomes is None:
@@ -83,9 +84,3 @@ class FunnelFold:
         outcomes[event.id] = min(outcomes.get(event.id, reported), reported)
         if len(outcomes) > MOST_IDS:
             del outcomes[max(outcomes, key=lambda each: (outcomes[each], each))]
-
-    def _spec(self, experiment: str, version: int) -> Experiment:
-        declaration = self._declarations.find(experiment, version)
-        if declaration is None:
-            raise LookupError(f"{experiment} has no declaration {version}: the log is not whole")
-        return declaration.spec

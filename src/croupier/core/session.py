@@ -51,7 +51,7 @@ class SessionFold:
     def deadline(self, key: SessionKey) -> int:
         """Session end + expose_within + window + lateness, milliseconds."""
         experiment, version, unit, session, alone = key
-        spec = self._declaration(experiment, version).spec
+        spec = self._declarations.need(experiment, version).spec
         if spec.session is None:
             return int.from_bytes(alone[:6], "big") + spec.horizon
         return session_end(unit, session, spec.session) + spec.horizon
@@ -65,7 +65,7 @@ class SessionFold:
     def close(self, key: SessionKey, state: dict[bytes, Funnel]) -> Iterable[Observation]:
         """The trials of the session's randomisation."""
         first = min(state.values(), key=_first_seen)
-        declaration = self._declaration(key[0], key[1])
+        declaration = self._declarations.need(key[0], key[1])
         repeats = len(state) - 1
         for slot, arm in enumerate(first.decision.slate):
             if first.shown[slot]:
@@ -98,13 +98,7 @@ class SessionFold:
         )
 
     def _length(self, experiment: str, version: int) -> int | None:
-        return self._declaration(experiment, version).spec.session
-
-    def _declaration(self, experiment: str, version: int) -> Declaration:
-        declaration = self._declarations.find(experiment, version)
-        if declaration is None:
-            raise LookupError(f"{experiment} has no declaration {version}: the log is not whole")
-        return declaration
+        return self._declarations.need(experiment, version).spec.session
 
 
 def observation_id(key: SessionKey, arm: int) -> bytes:

@@ -9,20 +9,17 @@ from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import MOST_ARMS
 from croupier.core.records import ArmSet, Declaration
-from croupier.ports import ARMS
+from croupier.ports import ARMS, entries_between
 
 _LOG = logging.getLogger(__name__)
-_ENTRIES = 1_000
 
 
 def read_declarations(backends: Backends) -> Declarations:
     """What was ever declared."""
     declarations = Declarations()
-    positions = {0: 0}
-    while entries := backends.log.read(ARMS, positions, _ENTRIES):
+    for entries in entries_between(backends.log, ARMS, {}, backends.log.ends(ARMS)):
         for record in codec.decode_all(entry.payload for entry in entries):
             declarations.apply(record)
-        positions = {0: entries[-1].offset + 1}
     return declarations
 
 

@@ -19,11 +19,10 @@ from croupier.core.declarations import Declarations
 from croupier.core.duration import MINUTE, SECOND
 from croupier.core.funnel import Story
 from croupier.core.records import Funnel
-from croupier.ports import EVENTS, FUNNELS, Entry, Positions, Standing
+from croupier.ports import EVENTS, FUNNELS, Positions, Standing, entries_between
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2_000
-_ENTRIES = 512
 SAVE_EVERY = MINUTE
 WORTH_SAVING = 5 * MINUTE
 """Where no story lasts longer than this, re-reading the log is quick enough."""
@@ -106,10 +105,10 @@ def _recover(
     reach_back = standing.watermark - declarations.longest_story() - MOST_SKEW
     events = header.events if header else backends.log.since(EVENTS, reach_back)
     funnels = header.funnels if header else backends.log.since(FUNNELS, reach_back)
-    for entries in _entries(backends, EVENTS, events, standing.positions):
+    for entries in entries_between(backends.log, EVENTS, events, standing.positions):
         join.feed(entries)
         join.stage.settle(standing.watermark)
-    for entries in _entries(backends, FUNNELS, funnels, backends.log.ends(FUNNELS)):
+    for entries in entries_between(backends.log, FUNNELS, funnels, backends.log.ends(FUNNELS)):
         observe.feed(codec.decode_all(entry.payload for entry in entries))
         observe.stage.settle(standing.watermark)
     join.stage.settle(standing.watermark)
@@ -174,16 +173,3 @@ def _batched(values: Iterable[T], size: int) -> Iterator[list[T]]:
     source = iter(values)
     while batch := list(islice(source, size)):
         yield batch
-
-
-def _entries(
-    backends: Backends, topic: str, start: Positions, end: Positions
-) -> Iterator[list[Entry]]:
-    positions = dict(start)
-    while entries := backends.log.read(topic, positions, _ENTRIES):
-        wanted = [entry for entry in entries if entry.offset < end.get(entry.partition, 0)]
-        if wanted:
-            yield wanted
-        if len(wanted) < len(entries):
-            return
-        positions |= {entry.partition: entry.offset + 1 for entry in entries}

@@ -11,9 +11,7 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Counts, Learned, absorb
 from croupier.core.records import Event, Observation, Refill
-from croupier.ports import ARMS, EVENTS, Commit, Entry, Late, Standing
-
-_ENTRIES = 256
+from croupier.ports import ARMS, EVENTS, Commit, Entry, Late, Standing, entries_between
 
 
 class Rebuilt(NamedTuple):
@@ -127,17 +125,11 @@ class Replay:
                 late = []
 
     def _log(self) -> Iterator[list[Entry]]:
-        positions, self.entries = {0: 0}, 0
-        while batch := self._backends.log.read(EVENTS, positions, _ENTRIES):
-            end = self.standing.positions
-            wanted = [each for each in batch if each.offset < end.get(each.partition, 0)]
-            self.entries += len(wanted)
+        self.entries = 0
+        for entries in entries_between(self._backends.log, EVENTS, {}, self.standing.positions):
+            self.entries += len(entries)
             self._progress(self.entries)
-            if wanted:
-                yield wanted
-            if len(wanted) < len(batch):
-                return
-            positions = {0: batch[-1].offset + 1}
+            yield entries
 
 
 def differences(

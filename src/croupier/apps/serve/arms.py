@@ -10,10 +10,9 @@ from croupier.core import arm_changes, codec
 from croupier.core.arm_changes import ArmChangeError
 from croupier.core.duration import parse_duration
 from croupier.core.records import Arm, ArmSet
-from croupier.ports import ARMS
+from croupier.ports import ARMS, entries_between
 
 _LOCK = threading.Lock()
-_ENTRIES = 1_000
 _SECONDS = 10.0
 
 
@@ -67,14 +66,12 @@ def change_arms(service: Service, name: str, wanted: ArmChange) -> ArmsPage:
 def history(service: Service, name: str) -> list[ArmsPage]:
     """Every version of an experiment's arms, oldest first."""
     found: list[ArmsPage] = []
-    positions = {0: 0}
-    while entries := service.log.read(ARMS, positions, _ENTRIES):
+    for entries in entries_between(service.log, ARMS, {}, service.log.ends(ARMS)):
         found += (
             _page(record)
             for record in codec.decode_all(entry.payload for entry in entries)
             if isinstance(record, ArmSet) and record.experiment == name
         )
-        positions = {0: entries[-1].offset + 1}
     return found
 
 

@@ -12,10 +12,11 @@ WORKERS ?= 2
 VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TIERS := $(VENV)/.tiers
 CODE  := src tests $(wildcard benchmarks examples)
 LOCKS := $(wildcard requirements/*.txt)
 MAP   := tests/shape/architecture_map.py
-QUICK := not documents and not kill and not services and not spark
+QUICK := not documents and not kill and not browser and not services and not spark
 
 # Copies, not links: .venv and uv's cache may lie on different disks.
 export UV_LINK_MODE ?= copy
@@ -57,6 +58,19 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@touch $(STAMP)
 	@echo "Ready: $(BIN)/croupier"
 
+# What the large tiers of `make test` need on top: Debian's packages, Chromium's driver, Spark.
+PACKAGES := chromium redis-server postgresql maven openjdk-17-jre-headless
+$(TIERS): $(STAMP) requirements/tiers.txt
+	@missing=$$(for package in $(PACKAGES); do dpkg-query -W $$package >/dev/null 2>&1 || echo $$package; done); \
+	if [ -n "$$missing" ]; then \
+	  [ "$$(id -u)" = 0 ] || { echo "As root: apt-get install --no-install-recommends" $$missing >&2; exit 1; }; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/tiers.txt \
+	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/tiers.txt
+	@touch $(TIERS)
+
 # --- tests ----------------------------------------------------------------------------------------
 
 test: check quick kill ## everything: check, quick tests, then the tests of real processes
@@ -90,6 +104,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 lock: $(STAMP) ## resolve requirements/ anew from pyproject.toml (UPGRADE=--upgrade for newest versions)
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt --no-annotate -o requirements/base.txt
+	$(COMPILE) pyproject.toml --group tiers -c requirements/dev.txt -o requirements/tiers.txt
 	echo uv | $(COMPILE) - -c requirements/dev.txt --no-annotate -o requirements/bootstrap.txt
 	@! grep -rnE 'https?://' requirements/ || { echo 'requirements/ must hold no address' >&2; exit 1; }
 

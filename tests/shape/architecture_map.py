@@ -6,6 +6,7 @@ python tests/shape/architecture_map.py --write | --check
 import argparse
 import ast
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,9 +14,11 @@ PACKAGE = ROOT / "src" / "croupier"
 PAGE = ROOT / "ARCHITECTURE.md"
 OPEN, CLOSE = "<!-- map -->", "<!-- /map -->"
 NEW_PAGE = f"# Architecture\n\n{OPEN}\n{CLOSE}\n"
-WIDTH = 24
-CLOSED = {"client"}
-"""Rooms that stand alone: one line on the map, for none of their files matters to the others."""
+WIDTH = 22
+STANDS_ALONE = {"client"}
+COLUMNS = 116
+OPEN_ROOMS = 1
+"""How deep the map shows a line a file; a room below that is one line, with its files' names."""
 
 
 def title(module: Path) -> str:
@@ -27,14 +30,22 @@ def title(module: Path) -> str:
 def tree(folder: Path, depth: int = 0) -> list[str]:
     """One line for a folder (its `__init__`'s title), then its files, then its folders."""
     files = [file for file in sorted(folder.glob("*.py")) if file.name != "__init__.py"]
-    if folder.name in CLOSED:
-        return [row(depth, f"{folder.name}/", title(folder / "__init__.py"))]
+    if depth > OPEN_ROOMS or folder.name in STANDS_ALONE:
+        names = " ".join(file.stem for file in files)
+        text = f"{title(folder / '__init__.py')} ({names})"
+        return wrap(text, row(depth, f"{folder.name}/", ""))
     rooms = [room for room in sorted(folder.iterdir()) if (room / "__init__.py").exists()]
     return [
         row(depth, f"{folder.name}/", title(folder / "__init__.py")),
         *(row(depth + 1, file.name, title(file)) for file in files),
         *(line for room in rooms for line in tree(room, depth + 1)),
     ]
+
+
+def wrap(text: str, head: str) -> list[str]:
+    """The text behind its head, on as many lines as it takes."""
+    lines = textwrap.wrap(text, COLUMNS - len(head))
+    return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
 
 
 def row(depth: int, name: str, text: str) -> str:

@@ -83,7 +83,7 @@ def _publications(periods: int, rounds: int) -> Iterator[Row]:
 
         def again(latest: object = latest, arms: object = arms) -> object:
             table.add(now, 3, Sums(1, MICRO, MICRO * MICRO))
-            return publish(latest, arms, table, 2, now, now)  # type: ignore[arg-type]
+            return publish(latest, arms, {0: table}, 2, now, now)  # type: ignore[arg-type]
 
         again()
         micros = cpu_micros({what: again}, rounds)[what]

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from croupier.core.arms.table import ArmTable
 from croupier.core.decide import Decider, hash_unit
 from croupier.core.declarations import Declarations
 from croupier.core.duration import MINUTE
@@ -63,7 +62,7 @@ def scene(
     for record in declarations.changes(spec, MIDNIGHT):
         declarations.apply(record)
     declaration, arms = declarations.latest(spec.name), declarations.arms(spec.name)
-    prior = publish(declaration, arms, ArmTable(), version=1, at=MIDNIGHT, watermark=0)
+    prior = publish(declaration, arms, {}, version=1, at=MIDNIGHT, watermark=0)
     decider = Decider(prior, declaration)
     fate = WORLDS[world].visits(visits, np.random.default_rng(seed))
     rates = list(RATES[: len(spec.arms)])

@@ -29,7 +29,7 @@ def test_pause_and_resume_are_each_others_undoing() -> None:
 
 
 def test_a_removed_arm_must_be_put_before_anything_else() -> None:
-    removed = arm_changes.remove(THREE, "z", default="x")
+    removed = arm_changes.remove(THREE, "z", defaults=("x",))
     for change in (arm_changes.pause, arm_changes.resume):
         with pytest.raises(ArmChangeError, match="'z' was removed: put it first"):
             change(removed, "z")
@@ -39,20 +39,20 @@ def test_a_removed_arm_must_be_put_before_anything_else() -> None:
 
 
 def test_something_must_be_left_to_show() -> None:
-    one = arm_changes.remove(THREE, "z", default="x")
+    one = arm_changes.remove(THREE, "z", defaults=("x",))
     with pytest.raises(ArmChangeError, match="'x' is the last active arm"):
         arm_changes.pause(one, "x")
     with pytest.raises(ArmChangeError, match="'x' is the last active arm"):
-        arm_changes.remove(one, "x", default="y")
+        arm_changes.remove(one, "x", defaults=("y",))
     with pytest.raises(ArmChangeError, match="'x' is the default"):
-        arm_changes.remove(THREE, "x", default="x")
+        arm_changes.remove(THREE, "x", defaults=("x",))
 
 
 def test_a_pin_goes_with_its_arm() -> None:
     pinned = arm_changes.pin(THREE, "z", 99)
     assert (pinned.pinned, pinned.pinned_until) == (2, 99)
     assert arm_changes.unpin(pinned) == THREE
-    for loser in (arm_changes.pause(pinned, "z"), arm_changes.remove(pinned, "z", default="x")):
+    for loser in (arm_changes.pause(pinned, "z"), arm_changes.remove(pinned, "z", defaults=("x",))):
         assert (loser.pinned, loser.pinned_until) == (None, 0)
     assert arm_changes.pause(pinned, "x").pinned == 2
     with pytest.raises(ArmChangeError, match="'y' is paused"):
@@ -87,7 +87,7 @@ def test_whatever_is_done_numbers_are_for_ever_and_something_is_shown(
             if change == "put":
                 arms = arm_changes.put(arms, [name])
             elif change == "remove":
-                arms = arm_changes.remove(arms, name, default="x")
+                arms = arm_changes.remove(arms, name, defaults=("x",))
             elif change == "pin":
                 arms = arm_changes.pin(arms, name, 0)
             elif change == "unpin":

@@ -10,7 +10,7 @@ from croupier.core.arms.posterior import Posterior
 from croupier.core.policies.registry import POLICIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "maths"
-NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior"]
+NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior", "slates"]
 PARTS = ("**What for.**", "## Formula", "## When not", "## A number", "## Reference")
 
 

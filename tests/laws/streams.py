@@ -85,6 +85,7 @@ _DRAWN_DECISION = st.tuples(
     st.sampled_from((*UNITS, UNITS[0])),
     st.sampled_from(((0,), (1,), (2, 0), (1, 2))),
     st.sampled_from(("policy", "policy", "policy", "holdout", "default")),
+    st.booleans(),
     st.sampled_from((0, 0, 0, 1, 1, 2, 5, 11, None)),
     st.lists(_DRAWN_REPORT, max_size=4),
 )
@@ -135,6 +136,7 @@ def _decision(
     unit: bytes,
     slate: tuple[int, ...],
     reason: Reason,
+    pooled: bool,
 ) -> Decision:
     at = START + scale * step
     version = 1 if at < changed else book.latest(experiment).version
@@ -150,6 +152,7 @@ def _decision(
         snapshot=1,
         slate=slate,
         propensities=(0.25, 0.0625)[: len(slate)],
+        inclusions=(0.5, 0.125) if pooled and len(slate) > 1 else (),
         reason=reason,
     )
 

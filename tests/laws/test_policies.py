@@ -154,7 +154,7 @@ def published(policy: Policy, removed: set[int], table: ArmTable, names: str = "
     return publish(
         Declaration(version=3, reward_version=2, at=0, spec=spec),
         ArmSet(experiment="b", version=5, at=0, arms=arms),
-        table,
+        {0: table},
         version=7,
         at=11,
         watermark=13,

@@ -18,7 +18,7 @@ class Learn:
 
     def __init__(self, declarations: Declarations, cache: SnapshotCache) -> None:
         self._declarations, self._cache = declarations, cache
-        self._tables: dict[tuple[str, int], ArmTable] = {}
+        self._tables: dict[tuple[str, int], dict[int, ArmTable]] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
@@ -32,7 +32,8 @@ class Learn:
         """Sums that have been committed; only the `policy` stratum trains."""
         for key, added in sums.items():
             if key.stratum == "policy":
-                table = self._tables.setdefault((key.experiment, key.reward_version), ArmTable())
+                by_slot = self._tables.setdefault((key.experiment, key.reward_version), {})
+                table = by_slot.setdefault(key.slot, ArmTable())
                 table.add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
 
@@ -70,9 +71,9 @@ class Learn:
 
     def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:
         declaration = self._declarations.latest(name)
-        table = self._tables.get((name, declaration.reward_version), ArmTable())
+        tables = self._tables.get((name, declaration.reward_version), {})
         arms = self._declarations.arms(name)
-        return publish(declaration, arms, table, version, now, watermark)
+        return publish(declaration, arms, tables, version, now, watermark)
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:

@@ -66,9 +66,9 @@ def resume(arms: ArmSet, name: str) -> ArmSet:
     return set_status(arms, "active", [name])
 
 
-def remove(arms: ArmSet, name: str, default: str) -> ArmSet:
-    """Stop drawing an arm for good; refused for the default and for the last active one."""
-    if name == default:
+def remove(arms: ArmSet, name: str, defaults: Collection[str]) -> ArmSet:
+    """Stop drawing an arm for good; refused for a default and for the last active one."""
+    if name in defaults:
         raise ArmChangeError(f"{name!r} is the default: declare another one first")
     removed = set_status(arms, "removed", [name])
     if not any(arm.status == "active" for arm in removed.arms):

@@ -2,16 +2,16 @@
 
 from collections.abc import Collection
 from hashlib import blake2b
-from struct import pack
 from typing import NamedTuple
 
-from croupier.core.menu import Menu
-from croupier.core.records import Decision, Declaration
+from croupier.core.bag import Bag
+from croupier.core.menu import Drawn, Menu, arm_digests
+from croupier.core.records import Decision, Declaration, Reason
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 
 _SCALE = 2.0**-53
-_MOST_MENUS = 512
+_MOST_MENUS, _MOST_BAGS = 512, 64
 
 
 class NoArmLeftError(ValueError):
@@ -28,11 +28,21 @@ def hash_unit(key: bytes, unit: str) -> bytes:
 
 
 class Choice(NamedTuple):
-    """A decision, with what its caller wants to know of it: the arm's name, the exact share."""
+    """A decision, with what its caller wants to know: the arms' names, the exact shares."""
 
     decision: Decision
-    arm: str
-    propensity: float
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    @property
+    def arm(self) -> str:
+        """The first arm of the slate."""
+        return self.names[0]
+
+    @property
+    def propensity(self) -> float:
+        """The share of the first arm in the first slot."""
+        return self.shares[0]
 
 
 class Decider:
@@ -44,11 +54,14 @@ class Decider:
     def __init__(self, snapshot: Snapshot, declaration: Declaration) -> None:
         self.snapshot, self.spec = snapshot, declaration.spec
         self._declaration, spec = declaration.version, declaration.spec
-        self.menu = Menu(snapshot.arms, snapshot.names, snapshot.weights)
+        self.menu = snapshot.menu()
         self._places = {name: place for place, name in enumerate(snapshot.names)}
-        self._menus: dict[frozenset[int], Menu] = {}
-        self._draw = blake2b(spec.name.encode(), digest_size=8, person=b"croupier-draw")
-        self._hold = blake2b(spec.name.encode(), digest_size=8, person=b"croupier-hold")
+        self._menus: dict[tuple[frozenset[int], int], Menu | Bag] = {}
+        self._asked: dict[tuple[frozenset[str] | None, frozenset[str]], frozenset[int]] = {}
+        name = spec.name.encode()
+        self._draw = blake2b(name, digest_size=8, person=b"croupier-draw")
+        self._draw_slate = blake2b(name, digest_size=64, person=b"croupier-slate")
+        self._hold = blake2b(name, digest_size=8, person=b"croupier-hold")
         self._session, self._sticky = spec.session, spec.sticky
         self._holdout = int(spec.holdout * 2**53)
 
@@ -63,26 +76,31 @@ class Decider:
         *,
         degraded: bool = False,
     ) -> Choice:
-        """The decision for a hashed unit at a time in milliseconds, and the name of its arm.
+        """The decision for a hashed unit at a time in milliseconds, and the names of its arms.
 
-        `eligible` and `exclude` restrict the arms, with weights recomputed for what is left.
-        `known` names arms that exist but are not drawn. A unit in the holdout is shown the
-        default, or, where the request forbids that, a draw that does not train either. Raises
-        NoArmLeftError.
+        `eligible` and `exclude` restrict the arms, with weights recomputed, or rankings filtered
+        and recounted, for what is left; a slate is shorter where too few are left. `known` names
+        arms that exist but are not drawn. A unit in the holdout is shown the default, or, where
+        the request forbids that, a draw that does not train either. Raises NoArmLeftError.
         """
         session = 0 if self._session is None else session_at(unit, at, self._session)
         menu = self.menu
         if eligible is not None or exclude:
-            menu = self._menu(eligible, exclude, known)
-        held_out = self._holdout > 0 and self._held_out(unit)
-        pinned = self._pinned_place(menu, at)
-        if pinned is not None and not held_out:
-            place, weight, propensities = pinned, 1.0, (1.0,)
-        elif held_out and self.spec.default in menu.names:
-            place, weight, propensities = menu.names.index(self.spec.default), 1.0, (1.0,)
+            asked = None if eligible is None else frozenset(eligible), frozenset(exclude)
+            places = self._asked.get(asked) or self._allowed(asked, known)
+            menu = self._menu_among(places, self.snapshot.slots)
+        reason: Reason = "policy"
+        if self._holdout > 0 and self._held_out(unit):
+            reason = "holdout"
+        elif self.snapshot.pinned is not None and self._pinned(menu, at):
+            reason = "pinned"
+        text = self._text(unit, session, tracking_id)
+        if reason == "holdout" and not set(self.spec.defaults) - set(menu.names):
+            drawn = self._default(menu)
+        elif reason == "pinned":
+            drawn = self._beside_pinned(menu, text)
         else:
-            place = self._place(menu, unit, session, tracking_id)
-            weight, propensities = menu.weights[place], menu.propensities[place]
+            drawn = self._drawn(menu, text)
         decision = Decision(
             tracking_id=tracking_id,
             experiment=self.spec.name,
@@ -90,71 +108,89 @@ class Decider:
             session=session,
             declaration=self._declaration,
             snapshot=self.snapshot.version,
-            slate=menu.slates[place],
-            propensities=propensities,
-            reason="holdout" if held_out else "policy" if pinned is None else "pinned",
+            slate=drawn.slate,
+            propensities=drawn.propensities,
+            inclusions=drawn.inclusions,
+            reason=reason,
             degraded=degraded,
         )
-        return Choice(decision, menu.names[place], weight)
+        return Choice(decision, drawn.names, drawn.shares)
 
-    def _pinned_place(self, menu: Menu, at: int) -> int | None:
-        """Where the pinned arm stands, while it is pinned and the request permits it."""
-        pinned, until = self.snapshot.pinned, self.snapshot.pinned_until
-        if pinned is None or (until and at >= until) or pinned not in menu.arms:
-            return None
-        return menu.arms.index(pinned)
-
-    def _place(self, menu: Menu, unit: bytes, session: int, tracking_id: bytes) -> int:
+    def _text(self, unit: bytes, session: int, tracking_id: bytes) -> bytes:
+        """What the draw is a hash of: the same text is always shown the same."""
         if self._sticky == "unit":
-            return menu.rendezvous(self._arm_digests(unit, max(menu.arms)))
-        draw = self._draw.copy()
+            return unit
         if self._sticky == "decision" or self._session is None:
-            draw.update(tracking_id)
-        else:
-            draw.update(unit + session.to_bytes(8, "big"))
+            return tracking_id
+        return unit + session.to_bytes(8, "big")
+
+    def _drawn(self, menu: Menu | Bag, text: bytes) -> Drawn:
+        if isinstance(menu, Bag):
+            draw = self._draw_slate.copy()
+            draw.update(text)
+            return menu.draw(draw.digest())
+        if self._sticky == "unit":
+            return menu.rendezvous(arm_digests(self.spec.name, text, max(menu.arms)))
+        draw = self._draw.copy()
+        draw.update(text)
         return menu.draw((int.from_bytes(draw.digest(), "big") >> 11) * _SCALE)
 
-    def _arm_digests(self, unit: bytes, last: int) -> list[int]:
-        digests: list[int] = []
-        for block in range(last // 8 + 1):
-            text = self.spec.name.encode() + unit + pack(">I", block)
-            digest = blake2b(text, digest_size=64, person=b"croupier-unit").digest()
-            digests += (
-                int.from_bytes(digest[start : start + 8], "big") >> 11 for start in range(0, 64, 8)
-            )
-        return digests
+    def _default(self, menu: Menu | Bag) -> Drawn:
+        names = self.spec.defaults
+        arms, sure = tuple(menu.arms[menu.names.index(name)] for name in names), (1.0,) * len(names)
+        return Drawn(arms, names, sure, sure, sure if self.spec.pools else ())
+
+    def _pinned(self, menu: Menu | Bag, at: int) -> bool:
+        """Whether an arm is pinned now, and the request permits it."""
+        until = self.snapshot.pinned_until
+        return self.snapshot.pinned in menu.arms and not (until and at >= until)
+
+    def _beside_pinned(self, menu: Menu | Bag, text: bytes) -> Drawn:
+        """The pinned arm in the first slot, the others drawn without it."""
+        place = menu.arms.index(self.snapshot.pinned)
+        arm, name = (menu.arms[place],), (menu.names[place],)
+        slots = min(self.snapshot.slots, len(menu.arms)) - 1
+        if not slots:
+            return Drawn(arm, name, (1.0,), (1.0,), (1.0,) if self.spec.pools else ())
+        others = frozenset(self._places[other] for other in menu.names if other != name[0])
+        rest = self._drawn(self._menu_among(others, slots), text)
+        return Drawn(
+            arm + rest.slate,
+            name + rest.names,
+            (1.0, *rest.shares),
+            (1.0, *rest.propensities),
+            (1.0, *rest.inclusions) if rest.inclusions else (),
+        )
 
     def _held_out(self, unit: bytes) -> bool:
         hold = self._hold.copy()
         hold.update(unit)
         return int.from_bytes(hold.digest(), "big") >> 11 < self._holdout
 
-    def _menu(
-        self, eligible: Collection[str] | None, exclude: Collection[str], known: Collection[str]
-    ) -> Menu:
+    def _allowed(
+        self, asked: tuple[frozenset[str] | None, frozenset[str]], known: Collection[str]
+    ) -> frozenset[int]:
+        eligible, exclude = asked
         for key, names in (("eligible", eligible or ()), ("exclude", exclude)):
             for name in names:
                 if name not in self._places and name not in known:
                     raise NoArmLeftError(f"{key}: {name[:100]!r} is not an arm of {self.spec.name}")
-        wanted = self._places.keys() if eligible is None else self._places.keys() & set(eligible)
-        places = frozenset(self._places[name] for name in wanted - set(exclude))
+        wanted = self._places.keys() if eligible is None else self._places.keys() & eligible
+        places = frozenset(self._places[name] for name in wanted - exclude)
         if not places:
             raise NoArmLeftError(f"eligible and exclude leave no arm of {self.spec.name} to show")
-        menu = self._menus.get(places)
-        if menu is None:
-            menu = self._restricted(places)
-        return menu
+        if len(self._asked) >= _MOST_MENUS:
+            self._asked.pop(next(iter(self._asked)))
+        self._asked[asked] = places
+        return places
 
-    def _restricted(self, places: frozenset[int]) -> Menu:
+    def _menu_among(self, places: frozenset[int], slots: int) -> Menu | Bag:
         if len(places) == len(self.menu.arms):
             return self.menu
-        order, snapshot = sorted(places), self.snapshot
-        menu = Menu(
-            [snapshot.arms[place] for place in order],
-            [snapshot.names[place] for place in order],
-            snapshot.weights_among(order),
-        )
-        if len(self._menus) >= _MOST_MENUS:
-            self._menus.pop(next(iter(self._menus)))
-        self._menus[places] = menu
+        menu = self._menus.get((places, slots))
+        if menu is None:
+            menu = self.snapshot.menu_among(sorted(places), slots)
+            if len(self._menus) >= (_MOST_MENUS if self.snapshot.slots == 1 else _MOST_BAGS):
+                self._menus.pop(next(iter(self._menus)))
+            self._menus[places, slots] = menu
         return menu

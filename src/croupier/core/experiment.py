@@ -11,17 +11,20 @@ from croupier.core.arms.prior import Prior
 from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
+from croupier.core.rankings import Ranking
 from croupier.core.reward import MOST_REWARD, Reward
 
 Sticky = Literal["session", "unit", "decision"]
 PosteriorKind = Literal["auto", "beta", "count", "normal"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_ARMS = 65_535
+MOST_SLOTS = 64
+LEAST_BAG, MOST_BAG = 64, 16_384
 LONGEST_ARM = 200
 
-STORY_FIELDS = ("reward", "slots", "expose_within", "window", "lateness", "session")
+STORY_FIELDS = ("reward", "slots", "ranking", "expose_within", "window", "lateness", "session")
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
-REWARD_FIELDS = ("reward", "slots", "window", "session")
+REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
 
 
@@ -47,9 +50,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     arms: tuple[str, ...]
-    default: str
+    default: str | tuple[str, ...]
     reward: Reward
     slots: int = 1
+    ranking: Ranking = "pooled"
+    bag: int = 1_024
     policy: Policy = Thompson()
     expose_within: int = 5 * MINUTE
     window: int = 15 * MINUTE
@@ -64,6 +69,16 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     period: int = HOUR
 
     @property
+    def defaults(self) -> tuple[str, ...]:
+        """What callers show when we cannot be reached, slot by slot."""
+        return (self.default,) if isinstance(self.default, str) else self.default
+
+    @property
+    def pools(self) -> bool:
+        """Whether an arm earns the same in every slot of a slate."""
+        return self.slots > 1 and self.ranking == "pooled"
+
+    @property
     def horizon(self) -> int:
         """How long after its decision a record may still count, milliseconds."""
         return self.expose_within + self.window + self.lateness
@@ -76,10 +91,9 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Everything that is wrong with the declaration, as (key, reason)."""
         yield from self._name_problems()
+        yield from self._slate_problems()
         yield from self._reward_problems()
         yield from self._time_problems()
-        if self.slots != 1:
-            yield "slots", f"only slots = 1 is served yet, got {self.slots}"
         if not 0 <= self.holdout < 1:
             yield "holdout", f"expected a share from 0 to below 1, got {self.holdout}"
         forgets = self.policy.sliding_window
@@ -108,8 +122,20 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if not 0 < len(arm) <= LONGEST_ARM or not arm.isprintable():
                 yield "arms", f"expected 1 to {LONGEST_ARM} printable characters, got {arm[:40]!r}"
             seen.add(arm)
-        if self.default not in seen:
-            yield "default", f"{self.default!r} is not one of the arms"
+
+    def _slate_problems(self) -> Iterator[tuple[str, str]]:
+        for arm in self.defaults:
+            if arm not in self.arms:
+                yield "default", f"{arm!r} is not one of the arms"
+        if not 1 <= self.slots <= MOST_SLOTS:
+            yield "slots", f"expected 1 to {MOST_SLOTS}, got {self.slots}"
+        elif self.arms and self.slots > len(self.arms):
+            yield "slots", f"{self.slots} slots need as many arms, got {len(self.arms)}"
+        elif len(set(self.defaults)) != len(self.defaults) or len(self.defaults) != self.slots:
+            arms = "the name of an arm" if self.slots == 1 else f"{self.slots} different arms"
+            yield "default", f"expected {arms}, got {', '.join(self.defaults)[:200]!r}"
+        if not LEAST_BAG <= self.bag <= MOST_BAG:
+            yield "bag", f"expected {LEAST_BAG} to {MOST_BAG} rankings, got {self.bag}"
 
     def _reward_problems(self) -> Iterator[tuple[str, str]]:
         if not self.reward.terms:

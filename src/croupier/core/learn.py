@@ -1,15 +1,19 @@
 """Observations → sums → snapshot: the arithmetic of learning."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Self
 
+from msgspec.structs import replace
+
 from croupier.core.arms.posterior import read_posterior
+from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
+from croupier.core.rankings import rank_arms
 from croupier.core.records import ArmSet, Declaration, Observation
-from croupier.core.snapshot import Snapshot, publish_weights
+from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
 """Decisions whose trials have sums; of these only `policy` trains."""
@@ -65,21 +69,27 @@ def absorb(observations: Iterable[Observation], declarations: Declarations) -> L
 def publish(
     declaration: Declaration,
     arms: ArmSet,
-    table: ArmTable,
+    tables: Mapping[int, ArmTable],
     version: int,
     at: int,
     watermark: int,
 ) -> Snapshot:
-    """The snapshot of one experiment: its active arms, and the policy's weights for them.
+    """The snapshot of one experiment: its active arms, and what the policy makes of them.
 
-    An arm that was never tried has the prior; a removed arm is not in it.
+    `tables` hold what is known, by slot; where slots are pooled all of it is in slot 0. An arm
+    that was never tried has the prior; a removed arm is not in it.
     """
     spec = declaration.spec
     active = [arm for arm in arms.arms if arm.status == "active"]
     numbers = tuple(arm.number for arm in active)
-    reading = table.read(numbers, watermark, spec.period, spec.policy.age_weight)
-    posterior = read_posterior(spec.posterior, reading, spec.reward, spec.prior)
-    return Snapshot(
+    posteriors = []
+    for slot in range(spec.slots if spec.ranking == "slots" else 1):
+        table = tables.get(slot) or ArmTable()
+        reading = table.read(numbers, watermark, spec.period, spec.policy.age_weight)
+        posteriors.append(read_posterior(spec.posterior, reading, spec.reward, spec.prior))
+    first, *further = posteriors
+    slots = min(spec.slots, len(numbers))
+    made = Snapshot(
         experiment=spec.name,
         version=version,
         at=at,
@@ -88,9 +98,21 @@ def publish(
         watermark=watermark,
         arms=numbers,
         names=tuple(arm.name for arm in active),
-        weights=publish_weights(spec.policy, posterior),
-        posterior=posterior,
+        weights=publish_weights(spec.policy, first) if slots == 1 else (),
+        posterior=first,
         policy=spec.policy,
         pinned=arms.pinned,
         pinned_until=arms.pinned_until,
     )
+    if slots == 1:
+        return made
+    strata = Strata.of(spec.name, numbers, spec.bag)
+    ranked = replace(
+        made,
+        slots=slots,
+        ranking=spec.ranking,
+        bag=spec.bag,
+        rankings=pack_ranks(rank_arms(spec.policy, posteriors, strata, spec.slots)),
+        further=tuple(further),
+    )
+    return replace(ranked, weights=tuple(ranked.menu().inclusion))

@@ -32,7 +32,8 @@ class Decision(Record, frozen=True, gc=False, tag="decision"):
     """What was answered to whom: everything that a token carries, verified.
 
     `slate` holds append-only arm numbers and `propensities` the float32 shares that they were
-    drawn with; `unit` is a keyed hash; `session` is 0 when each decision is its own.
+    drawn with, each in its slot; `inclusions`, where the reward model pools the slots, those of
+    being in any of them. `unit` is a keyed hash; `session` is 0 when each decision is its own.
     """
 
     tracking_id: bytes
@@ -45,6 +46,7 @@ class Decision(Record, frozen=True, gc=False, tag="decision"):
     propensities: tuple[float, ...]
     reason: Reason = "policy"
     degraded: bool = False
+    inclusions: tuple[float, ...] = ()
 
     @property
     def at(self) -> int:

@@ -35,8 +35,9 @@ class SessionFold:
     """One observation an arm for each session in which something was seen.
 
     The earliest impressed decision is the randomisation: its arms are the trials, with its
-    propensities. Later decisions add outcomes to those arms only. Deadline = session end +
-    expose_within + window + lateness, so that no funnel of a session can come after it.
+    propensities (those of being shown at all, where slots are pooled). Later decisions add
+    outcomes to those arms only. Deadline = session end + expose_within + window + lateness, so
+    that no funnel of a session can come after it.
     """
 
     def __init__(self, declarations: Declarations) -> None:
@@ -82,16 +83,17 @@ class SessionFold:
         arm: int,
         repeats: int,
     ) -> Observation:
+        pooled = first.decision.inclusions
         return Observation(
             id=observation_id(key, arm),
             experiment=key[0],
             arm=arm,
-            slot=slot,
+            slot=0 if pooled else slot,
             unit=key[2],
             declaration=key[1],
             reward_version=declaration.reward_version,
             reason=first.decision.reason,
-            propensity=first.decision.propensities[slot],
+            propensity=(pooled or first.decision.propensities)[slot],
             reward=declaration.spec.reward.of(_tallies(session.values(), arm)),
             at=first.shown[slot],
             repeats=repeats,

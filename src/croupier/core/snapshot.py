@@ -1,20 +1,29 @@
-"""What serving needs of an experiment: arms, weights, and their posterior."""
+"""What serving needs of an experiment: arms, what to draw, and their posterior."""
 
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from croupier.core.arms.posterior import Posterior
+from croupier.core.arms.strata import Strata
+from croupier.core.bag import Bag
+from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
+from croupier.core.rankings import Places, Ranking, among, rank_arms
 from croupier.core.records import Record
 
 
 class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     """A published distribution, versioned; a later version never gives way to an earlier one.
 
-    `weights` are what is drawn from, one an arm, in the order of `arms` (their numbers) and
-    `names`; `watermark` says up to which log time it has learned. While an arm is `pinned` (until
-    a time in milliseconds, 0: until further notice) it is shown, and nothing is learned.
+    For one slot `weights` are what is drawn from, one an arm, in the order of `arms` (their
+    numbers) and `names`; they sum to 1. For `slots` of them a ranking is drawn, each row of
+    `rankings` (zlib of little-endian uint16 places, row by row) alike, and `weights` say how
+    likely each arm is to be shown; they sum to the number of slots. `watermark` says up to which
+    log time it has learned. Where each slot has a posterior of its own, `posterior` is the first
+    slot's and `further` are the others'. While an arm is `pinned` (until a time in milliseconds,
+    0: until further notice) it is shown, and nothing is learned.
     """
 
     experiment: str
@@ -30,6 +39,42 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     policy: Policy
     pinned: int | None = None
     pinned_until: int = 0
+    slots: int = 1
+    ranking: Ranking = "pooled"
+    bag: int = 0
+    rankings: bytes = b""
+    further: tuple[Posterior, ...] = ()
+
+    def ranks(self) -> Places:
+        """The published rankings, shape (R, depth)."""
+        flat = np.frombuffer(zlib.decompress(self.rankings), dtype="<u2")
+        depth = flat[0]
+        return flat[1:].reshape(-1, depth)
+
+    def menu(self) -> Menu | Bag:
+        """What a request is answered from that restricts nothing."""
+        if self.slots == 1:
+            return Menu(self.arms, self.names, self.weights)
+        shuffled = self.policy.shuffled(self.posterior)
+        ranks = self.ranks()[:, : self.slots]
+        return Bag(self.arms, self.names, ranks, shuffled, pooled=self.ranking == "pooled")
+
+    def menu_among(self, places: Sequence[int], slots: int) -> Menu | Bag:
+        """What a request is answered from when only the arms at these places may be shown."""
+        arms, names = (
+            [self.arms[place] for place in places],
+            [self.names[place] for place in places],
+        )
+        if self.slots == 1:
+            return Menu(arms, names, self.weights_among(places))
+        shuffled = self.policy.shuffled(self.posterior.take(places))
+        pooled = self.ranking == "pooled"
+        ranks = among(self.ranks(), places, slots) if pooled else None
+        if ranks is None:
+            posteriors = [each.take(places) for each in (self.posterior, *self.further)]
+            strata = Strata.of(self.experiment, arms, self.bag)
+            ranks = rank_arms(self.policy, posteriors, strata, slots)[:, :slots]
+        return Bag(arms, names, ranks, shuffled, pooled=pooled)
 
     def weights_among(self, places: Collection[int]) -> tuple[float, ...]:
         """The weights when only the arms at these places may be shown.
@@ -48,6 +93,16 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         [0.8333, 0.1667]
         """
         return publish_weights(self.policy, self.posterior.take(sorted(places)))
+
+
+def pack_ranks(ranks: Places) -> bytes:
+    """Rankings as they are published: their depth, then row by row.
+
+    >>> np.frombuffer(zlib.decompress(pack_ranks(np.array([[1, 0], [0, 1]]))), "<u2").tolist()
+    [2, 1, 0, 0, 1]
+    """
+    flat = np.concatenate(([ranks.shape[1]], ranks.ravel())).astype("<u2")
+    return zlib.compress(flat.tobytes(), 1)
 
 
 def publish_weights(policy: Policy, posterior: Posterior) -> tuple[float, ...]:

@@ -9,9 +9,11 @@ from typing import get_args
 
 from croupier.core.records import Decision, Reason
 
-ENCODING = 1
+ENCODING, POOLED = 1, 2
+"""What the first byte says: slots as (arm, propensity), or as (arm, propensity, inclusion)."""
 _HEAD = Struct(">BB15s6s16sQHIBB")
-_SLOT = Struct(">Hf")
+_SLOT, _POOLED_SLOT = Struct(">Hf"), Struct(">Hff")
+_SLOTS = {ENCODING: _SLOT, POOLED: _POOLED_SLOT}
 _MAC_BYTES = 16
 _LONGEST = 2_048
 _REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -34,8 +36,8 @@ class Signer:
 
     The token is base64url of: encoding, key id, tracking id (15 bytes), experiment (6), unit hash
     (16), session, declaration, snapshot, flags, number of slots, then arm number and float32
-    propensity of each slot, then a 128-bit keyed BLAKE2b over all of it. One slot takes 103
-    characters, each further one 8.
+    propensity (and inclusion, where slots are pooled) of each slot, then a 128-bit keyed BLAKE2b
+    over all of it. One slot takes 103 characters, each further one 8, or 13 to 14 with inclusions.
 
     >>> signer = Signer({1: bytes(32)}, ["b"])
     >>> decision = Decision(
@@ -72,8 +74,9 @@ class Signer:
     def sign(self, decision: Decision) -> str:
         """The token of a decision."""
         slate, propensities = decision.slate, decision.propensities
+        pooled = decision.inclusions
         body = _HEAD.pack(
-            ENCODING,
+            POOLED if pooled else ENCODING,
             self._current,
             decision.tracking_id,
             self._tags[decision.experiment],
@@ -83,7 +86,11 @@ class Signer:
             decision.snapshot,
             _REASONS.index(decision.reason) | (_DEGRADED if decision.degraded else 0),
             len(slate),
-        ) + b"".join(map(_SLOT.pack, slate, propensities))
+        ) + b"".join(
+            map(_POOLED_SLOT.pack, slate, propensities, pooled)
+            if pooled
+            else map(_SLOT.pack, slate, propensities)
+        )
         mac = self._macs[self._current].copy()
         mac.update(body)
         text = binascii.b2a_base64(body + mac.digest(), newline=False)
@@ -92,7 +99,7 @@ class Signer:
     def verify(self, token: str) -> Decision:
         """The decision inside; TokenError when we did not sign it, or cannot read it."""
         raw = _unbase64(token)
-        if len(raw) < _HEAD.size + _SLOT.size + _MAC_BYTES or raw[0] != ENCODING:
+        if len(raw) < _HEAD.size + _SLOT.size + _MAC_BYTES or raw[0] not in _SLOTS:
             raise TokenError("token is malformed")
         mac = self._macs.get(raw[1])
         if mac is None:
@@ -111,11 +118,12 @@ class Signer:
         experiment = self._names.get(tag)
         if experiment is None:
             raise TokenError("token is for an experiment that is not declared here")
-        if len(body) != _HEAD.size + slots * _SLOT.size:
+        slot = _SLOTS[body[0]]
+        if len(body) != _HEAD.size + slots * slot.size:
             raise TokenError("token is malformed")
         if flags & 0x0F >= len(_REASONS):
             raise TokenError("token was made by a newer server")
-        slate, propensities = zip(*_SLOT.iter_unpack(body[_HEAD.size :]), strict=True)
+        slate, propensities, *inclusions = zip(*slot.iter_unpack(body[_HEAD.size :]), strict=True)
         return Decision(
             tracking_id=tracking_id,
             experiment=experiment,
@@ -127,6 +135,7 @@ class Signer:
             propensities=propensities,
             reason=_REASONS[flags & 0x0F],
             degraded=bool(flags & _DEGRADED),
+            inclusions=inclusions[0] if inclusions else (),
         )
 
 

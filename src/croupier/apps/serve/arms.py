@@ -1,6 +1,7 @@
 """Changes of arms while the ring turns: checked, durable, told to learning."""
 
 import threading
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import msgspec
@@ -46,7 +47,7 @@ def change_arms(service: Service, name: str, wanted: ArmChange) -> ArmsPage:
     with _LOCK:
         before = service.declarations.arms(name)
         now = service.clock.now()
-        after = _apply(before, wanted, service.experiments[name].default, now)
+        after = _apply(before, wanted, service.experiments[name].defaults, now)
         if after == before:
             return _page(before)
         record = msgspec.structs.replace(
@@ -75,7 +76,7 @@ def history(service: Service, name: str) -> list[ArmsPage]:
     return found
 
 
-def _apply(arms: ArmSet, wanted: ArmChange, default: str, now: int) -> ArmSet:
+def _apply(arms: ArmSet, wanted: ArmChange, defaults: Collection[str], now: int) -> ArmSet:
     if wanted.until is not None and wanted.change != "pin":
         raise ArmChangeError("until goes with pin")
     if wanted.change == "unpin":
@@ -87,7 +88,7 @@ def _apply(arms: ArmSet, wanted: ArmChange, default: str, now: int) -> ArmSet:
     if wanted.change == "resume":
         return arm_changes.resume(arms, wanted.arm)
     if wanted.change == "remove":
-        return arm_changes.remove(arms, wanted.arm, default)
+        return arm_changes.remove(arms, wanted.arm, defaults)
     return arm_changes.pin(arms, wanted.arm, _until(wanted.until, now))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from croupier.apps.serve.ingest import Ingest, Rejected
+from croupier.apps.serve.answers import Accepted, Decided
+from croupier.apps.serve.ingest import Ingest
 from croupier.apps.serve.report import NOT_JSON, NotABatchError, not_json
 from croupier.apps.serve.service import DecideRequest, Service
 from croupier.core import codec
@@ -28,34 +29,6 @@ _EXPOSE_SECONDS = 2.0
 _DECIDE = msgspec.json.Decoder(DecideRequest)
 _ENCODE = msgspec.json.Encoder()
 _JSON = (b"content-type", b"application/json")
-
-
-class Shown(msgspec.Struct):
-    """One slot of an answered slate."""
-
-    arm: str
-    slot: int
-    propensity: float
-
-
-class Decided(msgspec.Struct, omit_defaults=True):
-    """The answer to decide; `exposed` only where the request asked for it."""
-
-    experiment: str
-    tracking_id: str
-    token: str
-    version: int
-    reason: str
-    degraded: bool
-    slate: list[Shown]
-    exposed: bool | None = None
-
-
-class Accepted(msgspec.Struct):
-    """The answer to events: what is durable, and what was refused."""
-
-    accepted: int
-    rejected: list[Rejected]
 
 
 class HttpError(Exception):
@@ -119,27 +92,22 @@ class HotDoors:
         if not 0 < len(request.unit) <= _LONGEST_UNIT:
             raise HttpError(422, f"unit must be 1 to {_LONGEST_UNIT} characters")
         try:
-            decision, arm, propensity = service.decide(name, request)
+            choice = service.decide(name, request)
         except NoArmLeftError as error:
             raise HttpError(422, str(error)) from None
+        decision = choice.decision
         service.counters["decision", name, decision.reason] += 1
         if decision.degraded:
             service.counters["degraded", name] += 1
-        answer = Decided(
-            experiment=name,
-            tracking_id=decision.tracking_id.hex(),
-            token=service.signer.sign(decision),
-            version=decision.snapshot,
-            reason=decision.reason,
-            degraded=decision.degraded,
-            slate=[Shown(arm, 0, propensity)],
-            exposed=await self._expose(decision) if request.exposed else None,
-        )
+        token = service.signer.sign(decision)
+        exposed = await self._expose(decision) if request.exposed else None
+        answer = Decided.of(choice, token, exposed)
         return bytes(_ENCODE.encode(answer))
 
     async def _expose(self, decision: Decision) -> bool:
         """Append the impression before the answer; False when the log is away."""
-        event = Event(decision=decision, kind=IMPRESSION, at=decision.at)
+        slot = 0 if len(decision.slate) == 1 else -1
+        event = Event(decision=decision, kind=IMPRESSION, at=decision.at, slot=slot)
         try:
             async with asyncio.timeout(_EXPOSE_SECONDS):
                 await self._append([codec.encode(event)])

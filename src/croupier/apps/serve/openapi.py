@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI
 
+from croupier.apps.serve.answers import Accepted, Decided
 from croupier.apps.serve.arms import ArmChange, ArmsPage
-from croupier.apps.serve.hot import Accepted, Decided
 from croupier.apps.serve.report import Report
 from croupier.apps.serve.service import DecideRequest
 from croupier.apps.serve.standing import Page

@@ -124,6 +124,7 @@ class Service:
 
     def _default(self, name: str, unit: bytes, at: int, tracking_id: bytes) -> Choice:
         spec = self.experiments[name]
+        sure = (1.0,) * len(spec.defaults)
         decision = Decision(
             tracking_id=tracking_id,
             experiment=name,
@@ -131,9 +132,10 @@ class Service:
             session=0 if spec.session is None else session_at(unit, at, spec.session),
             declaration=self.declarations.latest(name).version,
             snapshot=0,
-            slate=(self._known[name][spec.default],),
-            propensities=(1.0,),
+            slate=tuple(self._known[name][arm] for arm in spec.defaults),
+            propensities=sure,
+            inclusions=sure if spec.pools else (),
             reason="default",
             degraded=True,
         )
-        return Choice(decision, spec.default, 1.0)
+        return Choice(decision, spec.defaults, sure)

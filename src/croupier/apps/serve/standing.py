@@ -67,7 +67,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         for (_, reward_version, stratum, arm), sums in totals(standing.sums.items()).items()
         if reward_version == declaration.reward_version
     }
-    default = next(arm.number for arm in arm_set.arms if arm.name == spec.default)
+    held_out = [sums for (stratum, _), sums in known.items() if stratum == "holdout"]
     counts = {what: count for (_, what), count in standing.counts.items()}
     left_out = {why: counts.get(why, 0) for why in NOT_LEARNED}
     return Page(
@@ -87,7 +87,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
             _arm(arm, weights.get(arm.number, 0.0), known.get(("policy", arm.number), Sums()))
             for arm in arm_set.arms
         ],
-        holdout=_estimate(known.get(("holdout", default), Sums())),
+        holdout=_estimate(sum(held_out, Sums())),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from scipy import special
 
 from croupier.core.arms.best import best_beta
 from croupier.core.arms.panels import FloatArray
@@ -50,6 +51,15 @@ class Beta(msgspec.Struct, frozen=True, tag="beta", tag_field="kind"):
     def best(self) -> FloatArray:
         """P(arm is best), one number an arm, summing to 1."""
         return best_beta(np.asarray(self.a), np.asarray(self.b))
+
+    def at(self, levels: FloatArray) -> FloatArray:
+        """Quantiles of each arm's expected reward, shape (K, L).
+
+        >>> Beta(a=(74.0,), b=(3653.0,)).at(np.array([0.025, 0.975])).round(4).tolist()
+        [[0.0156, 0.0246]]
+        """
+        a, b = np.asarray(self.a)[:, None], np.asarray(self.b)[:, None]
+        return np.asarray(special.betaincinv(a, b, levels))
 
     def take(self, arms: Sequence[int]) -> "Beta":
         """The same beliefs, of the arms at these places only."""

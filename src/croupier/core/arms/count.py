@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from scipy import special
 
 from croupier.core.arms.best import best_gamma
 from croupier.core.arms.panels import FloatArray
@@ -50,6 +51,15 @@ class Gamma(msgspec.Struct, frozen=True, tag="count", tag_field="kind"):
     def best(self) -> FloatArray:
         """P(arm is best), one number an arm, summing to 1."""
         return best_gamma(np.asarray(self.a), np.asarray(self.b))
+
+    def at(self, levels: FloatArray) -> FloatArray:
+        """Quantiles of each arm's expected reward, shape (K, L).
+
+        >>> Gamma(a=(60.0,), b=(41.0,)).at(np.array([0.025, 0.975])).round(4).tolist()
+        [[1.1167, 1.8562]]
+        """
+        a, b = np.asarray(self.a)[:, None], np.asarray(self.b)[:, None]
+        return np.asarray(self.unit * special.gammaincinv(a, levels) / b)
 
     def take(self, arms: Sequence[int]) -> "Gamma":
         """The same beliefs, of the arms at these places only."""

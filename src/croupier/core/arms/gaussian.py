@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
+from scipy import special
 
 from croupier.core.arms.best import best_student
 from croupier.core.arms.panels import FloatArray
@@ -60,6 +61,18 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
         """P(arm is best), one number an arm, summing to 1."""
         kappa, alpha, beta = (np.asarray(x) for x in (self.kappa, self.alpha, self.beta))
         return best_student(np.asarray(self.m), np.sqrt(beta / (alpha * kappa)), 2 * alpha)
+
+    def at(self, levels: FloatArray) -> FloatArray:
+        """Quantiles of each arm's expected reward, shape (K, L).
+
+        >>> one = NormalInverseGamma(m=(0.5,), kappa=(5.0,), alpha=(3.0,), beta=(0.3333,))
+        >>> one.at(np.array([0.025, 0.5, 0.975])).round(4).tolist()
+        [[0.1353, 0.5, 0.8647]]
+        """
+        m, kappa, alpha, beta = (
+            np.asarray(x)[:, None] for x in (self.m, self.kappa, self.alpha, self.beta)
+        )
+        return np.asarray(m + np.sqrt(beta / (alpha * kappa)) * special.stdtrit(2 * alpha, levels))
 
     def take(self, arms: Sequence[int]) -> "NormalInverseGamma":
         """The same beliefs, of the arms at these places only."""

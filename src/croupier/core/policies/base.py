@@ -5,6 +5,7 @@ import numpy as np
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
+from croupier.core.arms.strata import Strata
 
 MOST_FLOOR = 0.5
 """The largest share that floors may take together."""
@@ -23,9 +24,31 @@ class Allocation(
     half_life: int | None = None
     sliding_window: int | None = None
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """The share of each arm before the floor; sums to 1."""
+    def index(self, posterior: Posterior) -> FloatArray:
+        """What a policy that draws nothing ranks the arms by, one number an arm."""
         raise NotImplementedError
+
+    def exploring(self, posterior: Posterior) -> float:  # noqa: ARG002 - for those whose share moves
+        """The part of the traffic, before the floor, that all arms share equally."""
+        return 0.0
+
+    def weights(self, posterior: Posterior) -> FloatArray:
+        """The share of each arm before the floor; sums to 1. Here: all for the highest index."""
+        share, best = self.exploring(posterior), shared(self.index(posterior))
+        return np.asarray(share / len(best) + (1.0 - share) * best)
+
+    def scores(self, posterior: Posterior, strata: Strata) -> FloatArray:  # noqa: ARG002 - ditto
+        """What arms are ranked by, highest first, shape (1, K); or (M, K), one row a sample."""
+        return np.asarray(self.index(posterior)[None, :])
+
+    def shuffled(self, posterior: Posterior) -> float:
+        """The share of decisions that show a uniformly shuffled ranking: K·f + (1 − K·f)·ε.
+
+        With it p = f + (1 − K·f)·w holds for each arm in each slot, w its part of the rankings.
+        """
+        arms = len(posterior.mean())
+        floors = arms * self.usable_floor(arms)
+        return floors + (1.0 - floors) * self.exploring(posterior)
 
     def asked_floor(self, arms: int) -> float:
         """The floor as declared, for so many arms."""

@@ -1,10 +1,8 @@
 """The best-looking arm, and a share for all that shrinks as trials come in."""
 
-import numpy as np
-
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
-from croupier.core.policies.base import Allocation, shared
+from croupier.core.policies.base import Allocation
 
 
 class DecayingEpsilon(Allocation, frozen=True, tag="decaying_epsilon"):
@@ -30,11 +28,14 @@ class DecayingEpsilon(Allocation, frozen=True, tag="decaying_epsilon"):
 
     explore: float = 500.0
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """ε/K each, and the rest for the arm of highest mean, shared when several tie."""
+    def index(self, posterior: Posterior) -> FloatArray:
+        """The posterior means."""
+        return posterior.mean()
+
+    def exploring(self, posterior: Posterior) -> float:
+        """ε after the trials that the posterior has seen."""
         trials = posterior.tried().n
-        epsilon = self.epsilon(len(trials), float(trials.sum()))
-        return np.asarray(epsilon / len(trials) + (1.0 - epsilon) * shared(posterior.mean()))
+        return self.epsilon(len(trials), float(trials.sum()))
 
     def epsilon(self, arms: int, trials: float) -> float:
         """The share of the traffic that explores after so many trials of so many arms.

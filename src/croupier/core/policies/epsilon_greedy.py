@@ -2,7 +2,7 @@
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
-from croupier.core.policies.base import Allocation, shared
+from croupier.core.policies.base import Allocation
 
 
 class EpsilonGreedy(Allocation, frozen=True, tag="epsilon_greedy"):
@@ -21,9 +21,9 @@ class EpsilonGreedy(Allocation, frozen=True, tag="epsilon_greedy"):
 
     epsilon: float = 0.1
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """1 for the arm of highest mean, shared when several tie."""
-        return shared(posterior.mean())
+    def index(self, posterior: Posterior) -> FloatArray:
+        """The posterior means."""
+        return posterior.mean()
 
     def asked_floor(self, arms: int) -> float:
         """ε/K."""

@@ -5,7 +5,7 @@ from scipy import special
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
-from croupier.core.policies.base import Allocation, shared
+from croupier.core.policies.base import Allocation
 
 _HALVINGS = 60
 
@@ -32,10 +32,10 @@ class KLUCB(Allocation, frozen=True, tag="kl_ucb"):
 
     c: float = 0.0
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """1 for the arm of highest index, shared when several tie."""
+    def index(self, posterior: Posterior) -> FloatArray:
+        """The upper confidence bound of each arm."""
         n, mean = posterior.tried()
-        return shared(kl_ucb_index(n, mean, float(n.sum()), self.c))
+        return kl_ucb_index(n, mean, float(n.sum()), self.c)
 
     def problem(self, arms: int) -> str | None:
         """Why this policy cannot serve so many arms, or None."""

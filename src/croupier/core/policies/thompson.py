@@ -2,6 +2,7 @@
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
+from croupier.core.arms.strata import Strata
 from croupier.core.policies.base import Allocation
 
 
@@ -23,3 +24,7 @@ class Thompson(Allocation, frozen=True, tag="thompson"):
     def weights(self, posterior: Posterior) -> FloatArray:
         """P(arm is best), one number an arm."""
         return posterior.best()
+
+    def scores(self, posterior: Posterior, strata: Strata) -> FloatArray:
+        """Samples of the joint posterior: ranking each of them is Thompson sampling of a slate."""
+        return strata.sample(posterior)

@@ -4,7 +4,7 @@ import numpy as np
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
-from croupier.core.policies.base import Allocation, shared
+from croupier.core.policies.base import Allocation
 
 
 class UCB1(Allocation, frozen=True, tag="ucb1"):
@@ -30,10 +30,10 @@ class UCB1(Allocation, frozen=True, tag="ucb1"):
 
     alpha: float = 1.0
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """1 for the arm of highest index, shared when several tie."""
+    def index(self, posterior: Posterior) -> FloatArray:
+        """The upper confidence bound of each arm."""
         n, mean = posterior.tried()
-        return shared(ucb1_index(n, mean, float(n.sum()), self.alpha))
+        return ucb1_index(n, mean, float(n.sum()), self.alpha)
 
     def problem(self, arms: int) -> str | None:
         """Why this policy cannot serve so many arms, or None."""

@@ -19,7 +19,10 @@ class Uniform(Allocation, frozen=True, tag="uniform"):
     Source: Fisher 1935, The Design of Experiments.
     """
 
-    def weights(self, posterior: Posterior) -> FloatArray:
-        """1/K for each arm."""
-        arms = len(posterior.mean())
-        return np.full(arms, 1.0 / arms)
+    def index(self, posterior: Posterior) -> FloatArray:
+        """The same for each arm."""
+        return np.zeros(len(posterior.mean()))
+
+    def exploring(self, posterior: Posterior) -> float:  # noqa: ARG002 - whatever is known
+        """All of the traffic."""
+        return 1.0

@@ -1,18 +1,23 @@
 """What an experiment's page says: where learning stands, arm by arm."""
 
 import time
+from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
 from croupier.apps.serve.service import Service
-from croupier.core.arms.sums import Sums
+from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import totals
+from croupier.core.convergence import churn
 from croupier.core.records import Arm
 from croupier.core.reward import MICRO
 from croupier.ports import EVENTS, Standing
 
 _CATCH_UP_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.02
+CHURN_OVER = 60
+"""Over how many refreshes `churn` is an average, as Udemy's is."""
 NOT_LEARNED = ("repeat", "holdout", "pinned", "default")
 """Decisions that were seen and that the posterior leaves out, by why."""
 
@@ -25,12 +30,16 @@ class Estimate(msgspec.Struct):
     mean: float | None
 
 
-class ArmPage(Estimate):
-    """One arm: whether it is drawn, its share now, and what is known of it."""
+class ArmPage(Estimate, omit_defaults=True):
+    """One arm: whether it is drawn, how likely it is to be shown now, and what is known of it.
+
+    `slots` are the same estimates slot by slot, where each slot learns for itself.
+    """
 
     arm: str
     status: str
     weight: float
+    slots: list[Estimate] | None = None
 
 
 class Page(msgspec.Struct):
@@ -48,6 +57,9 @@ class Page(msgspec.Struct):
     not_learned: int
     not_learned_by: dict[str, int]
     pinned: str | None
+    slots: int
+    ranking: str | None
+    churn: float | None
     arms: list[ArmPage]
     holdout: Estimate
 
@@ -62,11 +74,11 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
     declaration, arm_set = service.declarations.latest(name), service.declarations.arms(name)
     spec, snapshot = declaration.spec, service.snapshot(name)
     weights = dict(zip(snapshot.arms, snapshot.weights, strict=True)) if snapshot else {}
-    known = {
-        (stratum, arm): sums
-        for (_, reward_version, stratum, arm), sums in totals(standing.sums.items()).items()
-        if reward_version == declaration.reward_version
-    }
+    rows = [
+        row for row in standing.sums.items() if row[0].reward_version == declaration.reward_version
+    ]
+    known = {(stratum, arm): sums for (_, _, stratum, arm), sums in totals(rows).items()}
+    by_slot = _by_slot(rows) if spec.ranking == "slots" and spec.slots > 1 else None
     held_out = [sums for (stratum, _), sums in known.items() if stratum == "holdout"]
     counts = {what: count for (_, what), count in standing.counts.items()}
     left_out = {why: counts.get(why, 0) for why in NOT_LEARNED}
@@ -83,8 +95,18 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         not_learned=sum(left_out.values()),
         not_learned_by=left_out,
         pinned=_pinned(service, name),
+        slots=spec.slots,
+        ranking=spec.ranking if spec.slots > 1 else None,
+        churn=churn(service.cache.history(name, CHURN_OVER + 1)),
         arms=[
-            _arm(arm, weights.get(arm.number, 0.0), known.get(("policy", arm.number), Sums()))
+            _arm(
+                arm,
+                weights.get(arm.number, 0.0),
+                known.get(("policy", arm.number), Sums()),
+                None
+                if by_slot is None
+                else [by_slot[arm.number, slot] for slot in range(spec.slots)],
+            )
             for arm in arm_set.arms
         ],
         holdout=_estimate(sum(held_out, Sums())),
@@ -107,9 +129,18 @@ def _pinned(service: Service, name: str) -> str | None:
     return None if arms.pinned is None or over else arms.arms[arms.pinned].name
 
 
-def _arm(arm: Arm, weight: float, sums: Sums) -> ArmPage:
+def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sums]:
+    found: dict[tuple[int, int], Sums] = defaultdict(Sums)
+    for key, sums in rows:
+        if key.stratum == "policy":
+            found[key.arm, key.slot] += sums
+    return found
+
+
+def _arm(arm: Arm, weight: float, sums: Sums, by_slot: list[Sums] | None) -> ArmPage:
     known = _estimate(sums)
-    return ArmPage(known.n, known.reward_sum, known.mean, arm.name, arm.status, weight)
+    slots = None if by_slot is None else [_estimate(each) for each in by_slot]
+    return ArmPage(known.n, known.reward_sum, known.mean, arm.name, arm.status, weight, slots)
 
 
 def _estimate(sums: Sums) -> Estimate:

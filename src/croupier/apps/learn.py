@@ -59,14 +59,19 @@ class Learn:
         ageing = policy.half_life is not None or policy.sliding_window is not None
         if name in self._published and name not in self._changed and not ageing:
             return None
-        made = self._make(name, last.version + 1 if last else 1, now, watermark)
-        fresh = None if last is not None and _same(last, made) else made
-        if fresh is not None:
-            self._cache.put(fresh)
+        # Before the arms are read: what changes them meanwhile, in another thread, comes after.
+        self._changed.discard(name)
+        self._touched.discard(name)
+        try:
+            made = self._make(name, last.version + 1 if last else 1, now, watermark)
+            fresh = None if last is not None and _same(last, made) else made
+            if fresh is not None:
+                self._cache.put(fresh)
+        except BaseException:
+            self.touch(name)
+            raise
         self._snapshots[name] = fresh or last or made
         self._published[name] = now
-        self._touched.discard(name)
-        self._changed.discard(name)
         return fresh
 
     def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:

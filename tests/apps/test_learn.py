@@ -1,0 +1,43 @@
+"""Publishing: what changes while a snapshot is being made is in the next one."""
+
+from croupier.adapters.memory import MemorySnapshots
+from croupier.apps.learn import Learn
+from croupier.core import arm_changes
+from croupier.core.declarations import Declarations
+from croupier.core.experiment import Experiment
+from croupier.core.reward import Reward, Term
+from croupier.core.snapshot import Snapshot
+
+SPEC = Experiment("b", ("x", "y", "z"), "x", Reward({"click": Term(1.0)}))
+
+
+class Interrupted(MemorySnapshots):
+    """A cache during whose first `put` somebody pauses an arm, and during whose second it fails."""
+
+    def __init__(self, book: Declarations) -> None:
+        super().__init__()
+        self.book, self.learn, self.puts = book, Learn(book, self), 0
+
+    def put(self, snapshot: Snapshot) -> bool:
+        self.puts += 1
+        if self.puts == 1:
+            self.book.apply(arm_changes.pause(self.book.arms(SPEC.name), SPEC.arms[1]))
+            self.learn.touch(SPEC.name)
+        if self.puts == 2:
+            raise OSError("the disk is full")
+        return super().put(snapshot)
+
+
+def test_a_change_during_a_refresh_is_in_the_next_also_after_a_failure() -> None:
+    book = Declarations()
+    for record in book.changes(SPEC, 0):
+        book.apply(record)
+    cache = Interrupted(book)
+    (first,) = cache.learn.refresh([SPEC.name], 1, 0)
+    assert first.names == SPEC.arms
+    try:
+        cache.learn.refresh([SPEC.name], 2, 0)
+    except OSError:
+        (third,) = cache.learn.refresh([SPEC.name], 3, 0)
+    assert third.names == (SPEC.arms[0], *SPEC.arms[2:])
+    assert cache.learn.refresh([SPEC.name], 10**9, 0) == []

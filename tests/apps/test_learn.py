@@ -33,11 +33,11 @@ def test_a_change_during_a_refresh_is_in_the_next_also_after_a_failure() -> None
     for record in book.changes(SPEC, 0):
         book.apply(record)
     cache = Interrupted(book)
-    (first,) = cache.learn.refresh([SPEC.name], 1, 0)
+    (first,) = cache.learn.refresh([SPEC.name], 10_000, 0)
     assert first.names == SPEC.arms
     try:
-        cache.learn.refresh([SPEC.name], 2, 0)
+        cache.learn.refresh([SPEC.name], 10_001, 0)
     except OSError:
-        (third,) = cache.learn.refresh([SPEC.name], 3, 0)
+        (third,) = cache.learn.refresh([SPEC.name], 10_002, 0)
     assert third.names == (SPEC.arms[0], *SPEC.arms[2:])
     assert cache.learn.refresh([SPEC.name], 10**9, 0) == []

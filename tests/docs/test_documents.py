@@ -18,8 +18,11 @@ import msgspec
 import pytest
 
 from croupier.cli import app
+from croupier.config.access import API_KEYS
 from croupier.config.keys import TOKEN_KEYS, UNIT_KEY
-from croupier.config.settings import LogTable, Server, parse_settings
+from croupier.config.settings import parse_settings
+from croupier.config.tables import LimitsTable, LogTable, Server
+from croupier.core.api_key import ApiKey
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
 from croupier.core.reward import Term
@@ -201,6 +204,9 @@ SETTINGS = {
     *Experiment.__struct_fields__,
     *Server.__struct_fields__,
     *LogTable.__struct_fields__,
+    *LimitsTable.__struct_fields__,
+    *ApiKey.__struct_fields__,
+    API_KEYS,
     *Term.__struct_fields__,
     *POLICIES,
     *(field for policy in POLICIES.values() for field in policy.__struct_fields__),

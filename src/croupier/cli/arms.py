@@ -2,10 +2,11 @@
 
 import json
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from croupier.cli.ask import Key, Server, ask
 from croupier.cli.options import Json
 
 
@@ -26,11 +27,12 @@ def arms(  # noqa: PLR0913 - the command's own options
     experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
     change: Annotated[Change, typer.Argument(help="What to do.")] = Change.LIST,
     arm: Annotated[str, typer.Argument(help="The arm that it is done to.")] = "",
-    server: Annotated[str, typer.Option(help="Where it listens.")] = "http://127.0.0.1:8080",
+    server: Server = "http://127.0.0.1:8080",
     until: Annotated[
         str | None, typer.Option(help='How long a pin holds, such as "2h"; else until unpinned.')
     ] = None,
     by: Annotated[str, typer.Option(help="Who does it, for the history.")] = "cli",
+    api_key: Key = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -48,31 +50,17 @@ def arms(  # noqa: PLR0913 - the command's own options
     """
     path = f"{server}/v1/experiments/{experiment}/arms"
     if change in (Change.LIST, Change.HISTORY):
-        pages = _ask(path, None)
+        pages = ask(path, api_key)
         pages = pages if change is Change.HISTORY else pages[-1:]
     else:
         wanted = {"change": change.value, "arm": arm, "by": by}
-        pages = [_ask(path, wanted if until is None else wanted | {"until": until})]
+        pages = [ask(path, api_key, wanted if until is None else wanted | {"until": until})]
     if as_json:
         print(json.dumps(pages[-1] if change is not Change.HISTORY else {"history": pages}))
         return
     for page in pages:
-        print(f"version {page['version']}: {page['change']} (by {page['by']})")
+        who = page["by"] + (f", who said {page['note']}" if page["note"] else "")
+        print(f"version {page['version']}: {page['change']} (by {who})")
         for each in page["arms"] if page is pages[-1] else ():
             mark = "pinned" if each["name"] == page["pinned"] else each.get("status", "active")
             print(f"  {each['number']:3} {mark:8} {each['name']}")
-
-
-def _ask(path: str, body: Any) -> Any:
-    import urllib.error
-    import urllib.request
-
-    data = None if body is None else json.dumps(body).encode()
-    try:
-        with urllib.request.urlopen(path, data, timeout=15) as answer:  # noqa: S310 - the user's own
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        reason = json.loads(error.read() or b"{}").get("error", error.reason)
-        raise typer.BadParameter(reason) from None
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{path}: {getattr(error, 'reason', error)}") from None

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -11,10 +12,11 @@ from croupier.cli.options import Config, Data, Json
 def doctor(
     config: Config = Path("croupier.toml"),
     data: Data = "croupier.db",
+    host: Annotated[str, typer.Option(help="The address that `up` listens on.")] = "127.0.0.1",
     *,
     as_json: Json = False,
 ) -> None:
-    """Check configuration, data file, keys, log and learning; may run beside the server.
+    """Check configuration, doors, data file, keys, log and learning; may run beside the server.
 
     Exit code 1 when something is wrong.
 
@@ -26,7 +28,7 @@ def doctor(
     from croupier.config.backends import data_file
     from croupier.runners.checks import check_all
 
-    findings = check_all(config, data_file(data))
+    findings = check_all(config, data_file(data), host)
     if as_json:
         checks = [finding._asdict() for finding in findings]
         good = all(finding.ok for finding in findings)

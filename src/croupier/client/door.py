@@ -14,7 +14,7 @@ from croupier.client.fallbacks import Default, Fallbacks
 from croupier.client.messages import CallError, Decided, decided_at, read_decided, write_request
 from croupier.client.outbox import Outbox, Rejected
 from croupier.client.patience import Breaker
-from croupier.client.wire import Wire
+from croupier.client.wire import Wire, with_key
 
 _LOG = logging.getLogger("croupier.client")
 
@@ -35,6 +35,7 @@ class Croupier:
         defaults: Mapping[str, Default],
         timeout: float = 0.2,
         *,
+        api_key: str | None = None,
         headers: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         failures: int = 5,
@@ -52,6 +53,7 @@ class Croupier:
             url: where the server is, `http://…` or `https://…`.
             defaults: what to show, by experiment, when it cannot be reached; a list for a slate.
             timeout: seconds that `decide` may take in all: name, connection, sending, answer.
+            api_key: of this server, if it has some; CROUPIER_API_KEY if not given.
             headers: sent with every request, for a gateway's key.
             tls: for https, instead of the system's certificates.
             failures: so many in a row open the circuit: defaults at once, without asking.
@@ -66,12 +68,14 @@ class Croupier:
         numbers = (timeout, failures, pause, buffer, batch, events_timeout)
         if not all(number > 0 for number in numbers) or min(linger, exit_timeout) < 0:
             raise ValueError("time-outs, pauses and sizes must be positive")
-        self._fallbacks, self._closed = Fallbacks(defaults), False
+        self._fallbacks, self._closed, self._ahead = Fallbacks(defaults), False, 0.0
         self._timeout, self._exit_timeout = timeout, exit_timeout
-        self._wire, self._breaker = Wire(url, headers, tls), Breaker(failures, pause)
+        self._wire, self._breaker = (
+            Wire(url, with_key(headers, api_key), tls),
+            Breaker(failures, pause),
+        )
         send = partial(self._wire.post, "/v1/events", timeout=events_timeout)
         self._outbox = Outbox(send, on_rejected, buffer, batch, linger)
-        self._ahead = 0.0  # how far the server's clock is ahead of ours, milliseconds
         finalize(self, self._outbox.stop).atexit = False
         processes.close_at_exit(self._outbox, exit_timeout)
 
@@ -90,7 +94,6 @@ class Croupier:
         `exposed`: report the impression too, if a decision came in time. (The server's own
         `exposed` would log an arm as seen even if its answer came too late to be shown.)
         `default`: instead of the declared one, where `eligible` or `exclude` forbid that.
-
         The `reason` of a default: `timeout`; `unreachable`; `server_error` (5xx, 3xx, 429, or not
         Croupier); `garbage` (no decision in the answer); `refused` (unknown experiment, no arm
         left …); `circuit_open`; `undeclared` (no default for it: the arm is ""); `closed`; `error`.
@@ -179,7 +182,7 @@ class Croupier:
             raise
         self._judge(None)
         if (at := decided_at(decided)) is not None:
-            self._ahead = at - time.time() * 1000.0
+            self._ahead = at - time.time() * 1000.0  # of the server's clock, milliseconds
         self._fallbacks.unneeded(experiment)
         return decided
 

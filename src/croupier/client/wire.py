@@ -1,6 +1,7 @@
 """HTTP within a total deadline: kept connections, answers bounded in size."""
 
 import io
+import os
 import select
 import socket
 import ssl
@@ -120,6 +121,23 @@ class Wire:
                 self._idle.popleft()[1].close()
             except IndexError:
                 return
+
+
+def with_key(headers: Mapping[str, str] | None, api_key: str | None) -> dict[str, str]:
+    """The headers with the key, beside a gateway's own; ValueError if it cannot be one.
+
+    >>> with_key({"x-team": "web"}, "cr_dec_example")
+    {'x-team': 'web', 'authorization': 'Bearer cr_dec_example'}
+    """
+    sent = {name.lower(): value for name, value in (headers or {}).items()}
+    key = os.environ.get("CROUPIER_API_KEY", "") if api_key is None else api_key
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValueError("api_key: it holds characters that no key has")
+    if key and "authorization" in sent:
+        sent.setdefault("x-api-key", key)
+    elif key:
+        sent["authorization"] = f"Bearer {key}"
+    return sent
 
 
 def _exchange(link: socket.socket, request: bytes, deadline: float) -> tuple[Answer, bool]:

@@ -19,6 +19,7 @@ DURATIONS = frozenset(
         "half_life",
         "sliding_window",
         "max_skew",
+        "request_timeout",
         "retention",
     )
 )

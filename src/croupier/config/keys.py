@@ -20,6 +20,9 @@ class Keys(msgspec.Struct, frozen=True):
     token: dict[int, bytes]
     unit: bytes
 
+    def __repr__(self) -> str:
+        return f"Keys(token keys {', '.join(map(str, self.token))}; secret)"
+
 
 def load_keys(data: Path, environment: Mapping[str, str], *, renew: bool = False) -> Keys:
     """Keys from the environment or from `<data>.keys`, which is made on the first start.

@@ -1,15 +1,19 @@
 """croupier.toml → settings; every problem named by file, key and reason."""
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from croupier.config.access import access_problems, keys_of_environment, read_api_keys
 from croupier.config.errors import ConfigError
 from croupier.config.fields import meant, usable_fields
+from croupier.config.tables import LimitsTable, LogTable, Server
+from croupier.core.api_key import ApiKey
 from croupier.core.arms.prior import Prior
-from croupier.core.duration import MINUTE, format_duration
+from croupier.core.duration import MINUTE, SECOND, format_duration
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
 from croupier.core.reward import Reward, Term
@@ -18,26 +22,14 @@ MOST_SKEW = 5 * MINUTE
 """The largest `max_skew`: recovery re-reads so much more of the log than its stories last."""
 
 
-class Server(msgspec.Struct, frozen=True):
-    """`[server]`: what a request may be. Sizes in bytes, `max_skew` in milliseconds."""
-
-    max_body: int = 1_048_576
-    max_events: int = 10_000
-    max_skew: int = MINUTE
-
-
-class LogTable(msgspec.Struct, frozen=True):
-    """`[log]`: how long records are kept, milliseconds; None is for ever."""
-
-    retention: int | None = None
-
-
 class Settings(msgspec.Struct, frozen=True):
     """A whole croupier.toml."""
 
     experiments: tuple[Experiment, ...]
     server: Server = Server()
     log: LogTable = LogTable()
+    limits: LimitsTable = LimitsTable()
+    api_keys: tuple[ApiKey, ...] = ()
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -47,6 +39,12 @@ def load_settings(path: str | Path) -> Settings:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     return parse_settings(text, str(path))
+
+
+def with_environment(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    """The settings with the API keys that the environment adds."""
+    keys = keys_of_environment(environment, settings.api_keys)
+    return msgspec.structs.replace(settings, api_keys=keys)
 
 
 def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
@@ -67,7 +65,7 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from error
-    tables = ("experiment", "server", "log")
+    tables = ("experiment", "server", "log", "limits", "api_key")
     problems = [
         f"{file}: {key}: unknown key{meant(key, tables)}" for key in document if key not in tables
     ]
@@ -75,6 +73,8 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
         experiments=_experiments(document.get("experiment", []), file, problems),
         server=_table(document.get("server", {}), Server, f"{file}: server", problems),
         log=_table(document.get("log", {}), LogTable, f"{file}: log", problems),
+        limits=_table(document.get("limits", {}), LimitsTable, f"{file}: limits", problems),
+        api_keys=read_api_keys(document.get("api_key", []), file, problems),
     )
     if not found.experiments and not problems:
         problems.append(f"{file}: experiment: at least one [[experiment]] is needed")
@@ -170,6 +170,7 @@ def _prior(table: Any, where: str, problems: list[str]) -> Prior | None:
 def _across(found: Settings, file: str) -> list[str]:
     """What is wrong between tables, and with sizes."""
     server, retention = found.server, found.log.retention
+    names = {one.name for one in found.experiments}
     longest = max((one.longest_story for one in found.experiments), default=0)
     checks = {
         f"server: max_skew: expected at most {format_duration(MOST_SKEW)}": (
@@ -177,8 +178,13 @@ def _across(found: Settings, file: str) -> list[str]:
         ),
         "server: max_body: expected at least 1 byte": server.max_body < 1,
         "server: max_events: expected at least 1": server.max_events < 1,
+        "server: request_timeout: expected at least 1s": server.request_timeout < SECOND,
         f"log: retention: {format_duration(retention or 0)} is shorter than the longest story, "
         f"{format_duration(longest)} (session + expose_within + window + lateness): what is "
         "still open could not be recovered": retention is not None and retention < longest,
     }
-    return [f"{file}: {problem}" for problem, wrong in checks.items() if wrong]
+    problems = [problem for problem, wrong in checks.items() if wrong]
+    return [
+        f"{file}: {problem}"
+        for problem in [*problems, *access_problems(server, found.limits, found.api_keys, names)]
+    ]

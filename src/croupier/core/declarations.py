@@ -23,6 +23,7 @@ class Declarations:
 
     def __init__(self) -> None:
         self._versions: dict[str, dict[int, Declaration]] = {}
+        self._began: dict[str, dict[int, int]] = {}
         self._arms: dict[str, ArmSet] = {}
         self.refills: dict[tuple[str, int], int] = {}
 
@@ -34,6 +35,7 @@ class Declarations:
             self.refills[record.experiment, record.reward_version] = record.watermark
         else:
             self._versions.setdefault(record.spec.name, {})[record.version] = record
+            self._began.setdefault(record.spec.name, {}).setdefault(record.version, record.at)
 
     def names(self) -> list[str]:
         """Every experiment that was ever declared, in order of its first declaration."""
@@ -54,6 +56,12 @@ class Declarations:
         """The newest version; KeyError when it was never declared."""
         versions = self._versions[experiment]
         return versions[max(versions)]
+
+    def in_force(self, experiment: str, at: int) -> Declaration | None:
+        """The newest version that began before `at`, milliseconds; None when none had."""
+        began = self._began.get(experiment, {})
+        versions = [version for version, begin in began.items() if begin < at]
+        return self.find(experiment, max(versions)) if versions else None
 
     def arms(self, experiment: str) -> ArmSet:
         """The newest arm set; KeyError when it was never declared."""

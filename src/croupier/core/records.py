@@ -126,7 +126,8 @@ class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):
     """All arms that an experiment ever had, after somebody's change; numbers are for ever.
 
     While an arm is `pinned` (until a time in milliseconds, 0: until it is unpinned), it alone is
-    shown, and nothing is learned. `by` and `change` say who did what.
+    shown, and nothing is learned. `by` and `change` say who did what; `note` is what somebody who
+    used an API key called himself.
     """
 
     experiment: str
@@ -137,6 +138,7 @@ class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):
     change: str = ""
     pinned: int | None = None
     pinned_until: int = 0
+    note: str = ""
 
 
 class Refill(Record, frozen=True, gc=False, tag="refill"):

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from croupier.clock import Clock
 from croupier.config.backends import Backends, DataFileError, open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.keys import TOKEN_KEYS, load_keys
-from croupier.config.settings import Settings, load_settings
+from croupier.config.settings import Settings, load_settings, with_environment
 from croupier.core.codec import UnreadableRecordError
 from croupier.core.duration import MINUTE, SECOND, format_duration
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.declare import read_declarations
+from croupier.runners.reach import exposures
 
 _LEAST_FREE = 256 * 1024 * 1024
 
@@ -28,14 +30,16 @@ class Finding(NamedTuple):
     detail: str
 
 
-def check_all(config: Path, data: Path) -> list[Finding]:
+def check_all(config: Path, data: Path, host: str = "127.0.0.1") -> list[Finding]:
     """Every check that makes sense for what is there."""
     findings: list[Finding] = []
     settings = None
     try:
-        settings = load_settings(config)
+        settings = with_environment(load_settings(config), os.environ)
         names = ", ".join(spec.name for spec in settings.experiments)
         findings.append(Finding("configuration", ok=True, detail=f"{config}: {names}"))
+        doors = exposures(settings, host, Clock().now())
+        findings += (Finding("doors", ok=good, detail=said) for good, said in doors)
     except ConfigError as error:
         findings += (Finding("configuration", ok=False, detail=each) for each in error.problems)
     findings.append(_disk(data))

@@ -3,9 +3,12 @@
 import logging
 import threading
 
+from croupier.apps.serve.asgi import App
 from croupier.apps.serve.doors import make_app
-from croupier.apps.serve.hot import App, HotDoors
+from croupier.apps.serve.gate import Access, Gate
+from croupier.apps.serve.hot import HotDoors
 from croupier.apps.serve.service import Limits, Service
+from croupier.config.access import read_access
 from croupier.config.backends import Backends
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
@@ -63,8 +66,15 @@ class Embedded:
         return longest
 
     def app(self) -> App:
-        """The ASGI application."""
-        return HotDoors(self.service, make_app(self.service))
+        """The ASGI application, behind a gate where there is anything to ask."""
+        service, access = self.service, self._access()
+        doors = HotDoors(service, make_app(service))
+        if not access.guards:
+            return doors
+        return Gate(access, doors, service.clock.now, service.counters)
+
+    def _access(self) -> Access:
+        return read_access(self.settings.server, self.settings.limits, self.settings.api_keys)
 
     def start(self) -> None:
         """Serve the last snapshots at once; recover, and let the ring turn, behind them.

@@ -13,7 +13,9 @@ from croupier.config.backends import open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
+from croupier.core.duration import SECOND
 from croupier.runners.embedded import Embedded
+from croupier.runners.slow import patient
 
 _GIL_SECONDS = 0.0005
 """How soon a decision may take the interpreter from the ring; Python's own 5 ms is too long."""
@@ -42,6 +44,8 @@ def up(
             log_config=None,
             timeout_graceful_shutdown=10,
             server_header=False,
+            proxy_headers=False,  # the gate asks whom settings trust
+            http=patient(settings.server.request_timeout / SECOND),
             ws="none",
         )
         address = f"http://{host}:{listener.getsockname()[1]}"

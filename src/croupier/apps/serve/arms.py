@@ -27,20 +27,26 @@ class ArmChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ArmsPage(msgspec.Struct):
-    """One version of an experiment's arms: what was changed, when, by whom, and what it left."""
+    """One version of an experiment's arms: what was changed, when, by whom, and what it left.
+
+    `by` is the name of the API key where one was used; what its user called himself is `note`.
+    """
 
     experiment: str
     version: int
     at: int
     by: str
+    note: str
     change: str
     pinned: str | None
     pinned_until: int | None
     arms: list[Arm]
 
 
-def change_arms(service: Service, name: str, wanted: ArmChange) -> ArmsPage:
+def change_arms(service: Service, name: str, wanted: ArmChange, key: str | None = None) -> ArmsPage:
     """Make one change; it is durable and on its way into the next snapshot when this returns.
+
+    `key` is the name of the API key that was used: whoever has one cannot call himself another.
 
     Raises ArmChangeError when it cannot be made, UnavailableError when the log is away.
     """
@@ -54,7 +60,8 @@ def change_arms(service: Service, name: str, wanted: ArmChange) -> ArmsPage:
             after,
             version=before.version + 1,
             at=now,
-            by=wanted.by or "api",
+            by=key or wanted.by or "api",
+            note=wanted.by if key else "",
             change=f"{wanted.change} {wanted.arm}".strip(),
         )
         service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
@@ -110,6 +117,7 @@ def _page(arms: ArmSet) -> ArmsPage:
         version=arms.version,
         at=arms.at,
         by=arms.by,
+        note=arms.note,
         change=arms.change,
         pinned=None if arms.pinned is None else arms.arms[arms.pinned].name,
         pinned_until=arms.pinned_until or None,

@@ -1,15 +1,19 @@
 """The ordinary doors: experiments, health, metrics, and OpenAPI for all."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from croupier.apps.serve.arms import ArmChange, change_arms, history
+from croupier.apps.serve.asgi import HttpError, read_body
+from croupier.apps.serve.audit import changes
+from croupier.apps.serve.gate import VISIT
 from croupier.apps.serve.metrics import ServiceMetrics
 from croupier.apps.serve.openapi import document
 from croupier.apps.serve.report import NOT_JSON
@@ -32,6 +36,7 @@ def make_app(service: Service) -> FastAPI:
     _watching(app, service)
     _experiments(app, service)
     _arms(app, service)
+    _audit(app, service)
     document(app)
     return app
 
@@ -85,8 +90,13 @@ def _arms(app: FastAPI, service: Service) -> None:
         """Put, pause, resume, remove, pin or unpin an arm; drawn so from the next snapshot on."""
         _known(service, name)
         try:
-            wanted = msgspec.json.decode(await request.body(), type=ArmChange)
-            return _json(await run_in_threadpool(change_arms, service, name, wanted))
+            body = await read_body(request.scope, request.receive, service.limits.body)
+            wanted = msgspec.json.decode(body, type=ArmChange)
+            visit = request.scope.get(VISIT)
+            key = visit.key.name if visit and visit.key else None
+            return _json(await run_in_threadpool(change_arms, service, name, wanted, key))
+        except HttpError as error:
+            raise HTTPException(error.status, str(error)) from None
         except NOT_JSON as error:
             raise HTTPException(422, str(error)) from None
         except ArmChangeError as error:
@@ -94,6 +104,13 @@ def _arms(app: FastAPI, service: Service) -> None:
         except UnavailableError:
             again = {"retry-after": "1"}
             raise HTTPException(503, "the log is not available: try again", again) from None
+
+
+def _audit(app: FastAPI, service: Service) -> None:
+    @app.get("/v1/audit")
+    def audit(limit: Annotated[int, Query(ge=1, le=1_000)] = 50) -> Response:
+        """Who changed what, when, from what to what: the newest first."""
+        return _json(changes(service, limit))
 
 
 def _known(service: Service, name: str) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 import msgspec
 
 from croupier.apps.serve.answers import Accepted, Decided
+from croupier.apps.serve.asgi import App, HttpError, Receive, Scope, Send, read_body, respond
+from croupier.apps.serve.gate import VISIT
 from croupier.apps.serve.ingest import Ingest
 from croupier.apps.serve.report import NOT_JSON, NotABatchError, not_json
 from croupier.apps.serve.service import DecideRequest, Service
@@ -17,10 +17,6 @@ from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.ports import EVENTS, UnavailableError
 
 _LOG = logging.getLogger(__name__)
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PREFIX, _SUFFIX, _EVENTS = "/v1/experiments/", "/decide", "/v1/events"
 _LONGEST_UNIT = 512
@@ -28,15 +24,6 @@ _MOST_PENDING = 4_096
 _EXPOSE_SECONDS = 2.0
 _DECIDE = msgspec.json.Decoder(DecideRequest)
 _ENCODE = msgspec.json.Encoder()
-_JSON = (b"content-type", b"application/json")
-
-
-class HttpError(Exception):
-    """An answer other than success."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class HotDoors:
@@ -59,7 +46,7 @@ class HotDoors:
             await self._behind(scope, receive, send)
             return
         if scope["method"] != "POST":
-            await _send(send, 405, b'{"error":"use POST"}', (b"allow", b"POST"))
+            await respond(send, 405, b'{"error":"use POST"}', [(b"allow", b"POST")])
             return
         try:
             if decide:
@@ -69,18 +56,17 @@ class HotDoors:
                 status, answer = 202, await self._events(scope, receive)
         except HttpError as error:
             self._service.counters["http_error", str(error.status)] += 1
-            again = (b"retry-after", b"1") if error.status == 503 else None
-            await _send(send, error.status, _ENCODE.encode({"error": str(error)}), again)
+            await respond(send, error.status, error.body, error.headers)
         except Exception:  # noqa: BLE001 - a caller gets an answer whatever is wrong with us
             self._service.counters["http_error", "500"] += 1
             _LOG.exception("%s could not be answered", path)
-            await _send(send, 500, b'{"error":"internal error"}')
+            await respond(send, 500, b'{"error":"internal error"}')
         else:
-            await _send(send, status, answer)
+            await respond(send, status, answer)
 
     async def _decide(self, name: str, scope: Scope, receive: Receive) -> bytes:
         service = self._service
-        body = await _body(scope, receive, service.limits.body)
+        body = await read_body(scope, receive, service.limits.body)
         if name not in service.experiments:
             raise HttpError(404, f"no experiment {name[:100]!r} is declared")
         try:
@@ -116,9 +102,9 @@ class HotDoors:
         return True
 
     async def _events(self, scope: Scope, receive: Receive) -> bytes:
-        body = await _body(scope, receive, self._service.limits.body)
+        body = await read_body(scope, receive, self._service.limits.body)
         try:
-            batch = self._ingest.read(body)
+            batch = self._ingest.read(body, scope.get(VISIT))
         except NotABatchError as error:
             self._service.counters["rejected", "batch"] += 1
             raise HttpError(400, str(error)) from None
@@ -127,42 +113,15 @@ class HotDoors:
                 await self._append(batch.records)
             except UnavailableError as error:
                 _LOG.warning("events refused: %s", error)
-                raise HttpError(503, "the log is not available: send the same again") from None
+                raise HttpError(503, "the log is not available: send the same again", 1) from None
         self._service.counters["accepted",] += len(batch.records)
         return bytes(_ENCODE.encode(Accepted(len(batch.records), batch.rejected)))
 
     async def _append(self, records: list[bytes]) -> None:
         if self._pending >= _MOST_PENDING:
-            raise HttpError(503, "too many events are waiting for the disk")
+            raise HttpError(503, "too many events are waiting for the disk", 1)
         self._pending += 1
         try:
             await asyncio.wrap_future(self._service.log.append(EVENTS, records))
         finally:
             self._pending -= 1
-
-
-async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and (not value.isdigit() or int(value) > limit):
-            raise HttpError(413, f"the body may have at most {limit} bytes")
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HttpError(400, "the connection was closed before the body was complete")
-        part: bytes = message.get("body", b"")
-        body += part
-        if len(body) > limit:
-            raise HttpError(413, f"the body may have at most {limit} bytes")
-        if not message.get("more_body", False):
-            return body
-
-
-async def _send(
-    send: Send, status: int, body: bytes, header: tuple[bytes, bytes] | None = None
-) -> None:
-    headers = [_JSON, (b"content-length", str(len(body)).encode())]
-    if header is not None:
-        headers.append(header)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -4,7 +4,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from croupier.apps.serve.report import NotABatchError, RefusedError, Report, read_reports
+from croupier.apps.serve.gate import Visit
+from croupier.apps.serve.plain import PlainDecisions
+from croupier.apps.serve.report import (
+    NotABatchError,
+    PlainReport,
+    RefusedError,
+    Report,
+    read_reports,
+)
 from croupier.apps.serve.service import Service
 from croupier.core import codec
 from croupier.core.duration import format_duration
@@ -15,7 +23,7 @@ from croupier.core.token import TokenError
 
 _MOST_VALUE = 1e9
 _MOST_KINDS = 1_000
-CODES = ("token", "clock", "expired", "arm", "kind", "value", "malformed", "batch")
+CODES = ("token", "clock", "expired", "arm", "kind", "value", "malformed", "batch", "key", "plain")
 """Why an event, or a whole batch, is refused: the label of the metric."""
 
 
@@ -38,32 +46,42 @@ class Ingest:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._plain = PlainDecisions(service)
         self._kinds = {IMPRESSION}
 
-    def read(self, body: bytes) -> Batch:
-        """The records and refusals of one request; NotABatchError when it is no batch at all."""
+    def read(self, body: bytes, visit: Visit | None = None) -> Batch:
+        """The records and refusals of one request; NotABatchError when it is no batch at all.
+
+        HttpError when the visitor may not report so many now.
+        """
         received = self._service.clock.now()
         records: list[bytes] = []
         rejected: list[Rejected] = []
-        for index, report in enumerate(self._reports(body)):
+        reports = self._reports(body)
+        if visit is not None:
+            visit.charge(len(reports) - 1)
+        for index, report in enumerate(reports):
             try:
                 if isinstance(report, RefusedError):
                     raise report
-                records.append(codec.encode(self.check(report, received)))
+                records.append(codec.encode(self.check(report, received, visit)))
             except RefusedError as refusal:
                 rejected.append(Rejected(index, str(refusal)))
                 self._service.counters["rejected", refusal.code] += 1
         return Batch(records, rejected)
 
-    def check(self, report: Report, received: int) -> Event:
+    def check(self, report: Report | PlainReport, received: int, visit: Visit | None) -> Event:
         """One event for the log; RefusedError says why it is refused."""
         kind = report.kind
         if kind not in self._kinds:
             self._admit_kind(kind)
-        try:
-            decision = self._service.signer.verify(report.token)
-        except TokenError as error:
-            raise RefusedError("token", str(error)) from None
+        if isinstance(report, Report):
+            try:
+                decision = self._service.signer.verify(report.token)
+            except TokenError as error:
+                raise RefusedError("token", str(error)) from None
+        else:
+            decision = self._plain.read(report, received, visit and visit.key)
         return Event(
             decision=decision,
             kind=kind,
@@ -105,7 +123,7 @@ class Ingest:
             )
         return min(max(int(at), decided), received)
 
-    def _slot(self, decision: Decision, report: Report) -> int:
+    def _slot(self, decision: Decision, report: Report | PlainReport) -> int:
         if report.arm is None:
             if len(decision.slate) == 1:
                 return 0
@@ -117,7 +135,7 @@ class Ingest:
             raise RefusedError("arm", f"{report.arm[:200]!r} was not shown by this decision")
         return decision.slate.index(number)
 
-    def _value(self, decision: Decision, report: Report) -> int:
+    def _value(self, decision: Decision, report: Report | PlainReport) -> int:
         declaration = self._service.declarations.find(decision.experiment, decision.declaration)
         if declaration is None:
             raise RefusedError("token", "token is of a declaration that is not known here")

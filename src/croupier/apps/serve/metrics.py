@@ -6,14 +6,15 @@ from typing import get_args
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from croupier.apps.serve.gate import REFUSALS
 from croupier.apps.serve.ingest import CODES
 from croupier.apps.serve.service import Service
 from croupier.core.duration import SECOND
 from croupier.core.records import Reason
 from croupier.ports import EVENTS
 
-STATUSES = ("400", "404", "413", "422", "500", "503")
-"""What the hot doors answer when they refuse."""
+STATUSES = ("400", "401", "403", "404", "413", "422", "429", "500", "503")
+"""What the gate and the hot doors answer when they refuse."""
 
 _COUNTS = {
     "observations": "Trials that were learned",
@@ -67,11 +68,18 @@ class ServiceMetrics(Collector):
         for code in CODES:
             rejected.add_metric([code], counters["rejected", code])
         errors = CounterMetricFamily(
-            "croupier_http_errors", "Answers of the hot doors other than success", labels=["status"]
+            "croupier_http_errors",
+            "Answers of gate and hot doors other than success",
+            labels=["status"],
         )
         for status in STATUSES:
             errors.add_metric([status], counters["http_error", status])
-        yield from (decisions, degraded, rejected, unused, errors)
+        refused = CounterMetricFamily(
+            "croupier_refused", "Requests refused at the gate, by reason", labels=["reason"]
+        )
+        for why in REFUSALS:
+            refused.add_metric([why], counters["refused", why])
+        yield from (decisions, degraded, rejected, unused, errors, refused)
         yield CounterMetricFamily(
             "croupier_events_accepted", "Events made durable", value=counters["accepted",]
         )

@@ -7,16 +7,22 @@ from fastapi import FastAPI
 
 from croupier.apps.serve.answers import Accepted, Decided
 from croupier.apps.serve.arms import ArmChange, ArmsPage
-from croupier.apps.serve.report import Report
+from croupier.apps.serve.report import PlainReport, Report
+from croupier.apps.serve.routes import EVENTS, door_of
 from croupier.apps.serve.service import DecideRequest
 from croupier.apps.serve.standing import Page
+from croupier.core.audit import Change
 
+_KEYS = "needed where the server has API keys; made by `croupier key new`"
 _REFUSALS = {
     "400": "the body is not JSON, or no array",
+    "401": "an API key is needed, or it is not known, or over",
+    "403": "the API key may not, or the page's origin is not listed",
     "404": "no such experiment",
     "409": "the arms do not allow this change",
     "413": "the body is too large",
     "422": "JSON, but not what is expected",
+    "429": "too many; send again after Retry-After seconds",
     "503": "the log is away; send again after Retry-After seconds",
 }
 
@@ -24,11 +30,21 @@ _REFUSALS = {
 def document(app: FastAPI) -> None:
     """Put into the OpenAPI document what FastAPI does not see: the hot doors, and the page."""
     made = app.openapi()
-    kinds = (DecideRequest, Decided, Report, Accepted, Page, ArmChange, ArmsPage)
+    kinds = (
+        DecideRequest,
+        Decided,
+        Report,
+        PlainReport,
+        Accepted,
+        Page,
+        ArmChange,
+        ArmsPage,
+        Change,
+    )
     schemas, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
-    decide, decided, report, accepted, page, arm_change, arms_page = schemas
+    decide, decided, report, plain, accepted, page, arm_change, arms_page, change = schemas
     made.setdefault("components", {}).setdefault("schemas", {}).update(components)
     paths, name = made["paths"], made["paths"]["/v1/experiments/{name}"]["get"]["parameters"]
     paths["/v1/experiments/{name}/decide"] = {
@@ -36,7 +52,7 @@ def document(app: FastAPI) -> None:
         | _body({"application/json": decide})
         | _answers({"200": decided}, "400", "404", "413", "422")
     }
-    events = {"type": "array", "items": report}
+    events = {"type": "array", "items": {"anyOf": [report, plain]}}
     paths["/v1/events"] = {
         "post": {"summary": "Report impressions and outcomes; 202 means durable"}
         | _body({"application/json": events, "text/plain": events})
@@ -48,8 +64,32 @@ def document(app: FastAPI) -> None:
     arms["post"] |= _body({"application/json": arm_change}) | _answers(
         {"200": arms_page}, "404", "409", "422", "503"
     )
+    audit = paths["/v1/audit"]["get"]
+    audit["responses"] |= _answers({"200": {"type": "array", "items": change}})["responses"]
     paths["/v1/experiments"]["get"] |= _answers({"200": {"type": "array", "items": page}})
+    _secure(made)
     app.openapi_schema = made
+
+
+def _secure(made: dict[str, Any]) -> None:
+    """Name the keys that each door takes, and what the gate may answer before it."""
+    made["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "description": _KEYS},
+        "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _KEYS},
+    }
+    keys: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
+    for path, methods in made["paths"].items():
+        for method, operation in methods.items():
+            need = door_of(method.upper(), path).need
+            closed = need != "nothing"
+            operation["security"] = keys if closed else [{}, *keys] if path == EVENTS else []
+            if closed or path == EVENTS:
+                told = "401", "403", *(("429",) if path == EVENTS or need == "decide" else ())
+                operation["responses"] |= _answers({}, *told)["responses"]
+                scope = f"an API key with the scope {need}" if need != "any key" else "any API key"
+                operation["description"] = " ".join(
+                    filter(None, [operation.get("description"), f"Needs {scope}." * closed])
+                )
 
 
 def _body(schemas: dict[str, Any]) -> dict[str, Any]:

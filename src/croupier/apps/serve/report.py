@@ -1,9 +1,11 @@
-"""What callers send: the events of a body, read one by one where one is broken."""
+"""What callers send: the events of a body, read one by one where one is different."""
 
 import json
 from typing import Annotated, Any
 
 import msgspec
+
+from croupier.core.records import Reason
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What the JSON decoder raises for a body that is none."""
@@ -26,6 +28,29 @@ class Report(msgspec.Struct, forbid_unknown_fields=True):
     id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
 
 
+class PlainReport(msgspec.Struct, forbid_unknown_fields=True):
+    """One event on a decision that was made elsewhere: its fields instead of a token."""
+
+    kind: Annotated[str, msgspec.Meta(max_length=64)]
+    experiment: Annotated[str, msgspec.Meta(max_length=64)]
+    tracking_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)]
+    decided_at: Annotated[int, msgspec.Meta(gt=0, lt=2**47)]
+    unit: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
+    slate: Annotated[list[str], msgspec.Meta(min_length=1, max_length=255)]
+    propensities: Annotated[list[float], msgspec.Meta(min_length=1, max_length=255)]
+    reason: Reason = "policy"
+    version: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
+    declaration: Annotated[int, msgspec.Meta(ge=1, lt=2**32)] | None = None
+    arm: str | None = None
+    at: int | float | None = None
+    value: int | float | None = None
+    id: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+
+
+class _Named(msgspec.Struct):
+    tracking_id: msgspec.Raw = msgspec.Raw(b"")
+
+
 class RefusedError(Exception):
     """Why one event is refused: a short code for the metrics, a sentence for the sender."""
 
@@ -41,10 +66,12 @@ class NotABatchError(ValueError):
 _REPORTS = msgspec.json.Decoder(list[Report])
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _REPORT = msgspec.json.Decoder(Report)
+_NAMED = msgspec.json.Decoder(_Named)
+_PLAIN = msgspec.json.Decoder(PlainReport)
 
 
 def read_reports(body: bytes) -> list[Any]:
-    """The events of a body, each a Report, or the RefusedError that says what is wrong with it.
+    """The events of a body: Report, PlainReport, or the RefusedError that says what is wrong.
 
     NotABatchError when the body is no JSON array.
     """
@@ -72,10 +99,22 @@ def _one_by_one(body: bytes) -> list[Any]:
 
 def _report(event: Any) -> Any:
     """One event that came with others, or why it is refused."""
+    plain = False
     try:
         raw = event if isinstance(event, msgspec.Raw) else json.dumps(event, ensure_ascii=False)
-        return _REPORT.decode(raw)
+        plain = _is_plain(raw)
+        return _PLAIN.decode(raw) if plain else _REPORT.decode(raw)
     except UnicodeEncodeError:
         return RefusedError("malformed", "a text holds half a character (a lone surrogate)")
     except NOT_JSON as error:
-        return RefusedError("malformed", str(error).replace(" - at `$.", " at `"))
+        why = str(error).replace(" - at `$.", " at `")
+        more = "; without a token, an event needs all fields of its decision" if plain else ""
+        return RefusedError("malformed", why + more)
+
+
+def _is_plain(raw: msgspec.Raw | str) -> bool:
+    """Whether an event names its decision by a tracking id."""
+    try:
+        return bool(_NAMED.decode(raw).tracking_id)
+    except NOT_JSON:
+        return False

@@ -71,7 +71,7 @@ class Service:
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.health: Callable[[], str | None] = lambda: None
         self.on_arms: Callable[[str], None] = lambda _: None
-        self._unit_key = unit_key
+        self.unit_key = unit_key
         self._deciders: dict[str, Decider] = {}
         self._known: dict[str, dict[str, int]] = {}
         for name in declarations.names():
@@ -106,7 +106,7 @@ class Service:
     def decide(self, name: str, request: DecideRequest) -> Choice:
         """Decide for one unit; NoArmLeftError when the request leaves nothing to show."""
         at = self.clock.now()
-        unit = hash_unit(self._unit_key, request.unit)
+        unit = hash_unit(self.unit_key, request.unit)
         tracking_id = self.tracking_ids.make(at)
         degraded = self.health() is not None
         decider = self._deciders.get(name)

@@ -1,0 +1,57 @@
+"""CORS: the pages of which origins may ask, and what their browsers are told."""
+
+from collections.abc import Iterable
+
+from croupier.apps.serve.asgi import Header, Message, Scope, Send
+
+_CREDENTIALS = (b"access-control-allow-credentials", b"true")  # sendBeacon always has them
+
+
+class Origins:
+    """An allow-list of origins; the server's own is always on it."""
+
+    preflight: tuple[Header, ...] = (
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"authorization, content-type, x-api-key"),
+        (b"access-control-max-age", b"600"),
+    )
+    """What a browser is told that asks before it asks."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    def admit(self, scope: Scope) -> bool:
+        """Whether the request may go on: from no page, our own, or a listed one."""
+        origin = _header(scope, b"origin")
+        return origin is None or origin in self._origins or _is_own(scope, origin)
+
+    def is_preflight(self, scope: Scope) -> bool:
+        """Whether a browser asks what it may ask."""
+        asks = scope["method"] == "OPTIONS" and _header(scope, b"origin") is not None
+        return asks and _header(scope, b"access-control-request-method") is not None
+
+    def allow(self, scope: Scope, send: Send) -> Send:
+        """The same `send`, which lets a listed page read the answer."""
+        origin = _header(scope, b"origin")
+        vary = (b"vary", b"Origin")
+        allowed = [(b"access-control-allow-origin", origin), _CREDENTIALS, vary]
+        more = allowed if origin is not None and origin in self._origins else [vary]
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *more]
+            await send(message)
+
+        return sending
+
+
+def _is_own(scope: Scope, origin: bytes) -> bool:
+    return origin.partition(b"://")[2] == _header(scope, b"host")
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    value: bytes
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return value
+    return None

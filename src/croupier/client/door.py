@@ -14,7 +14,7 @@ from croupier.client.fallbacks import Default, Fallbacks
 from croupier.client.messages import CallError, Decided, decided_at, read_decided, write_request
 from croupier.client.outbox import Outbox, Rejected
 from croupier.client.patience import Breaker
-from croupier.client.wire import Wire, with_key
+from croupier.client.wire import Wire
 
 _LOG = logging.getLogger("croupier.client")
 
@@ -70,10 +70,7 @@ class Croupier:
             raise ValueError("time-outs, pauses and sizes must be positive")
         self._fallbacks, self._closed, self._ahead = Fallbacks(defaults), False, 0.0
         self._timeout, self._exit_timeout = timeout, exit_timeout
-        self._wire, self._breaker = (
-            Wire(url, with_key(headers, api_key), tls),
-            Breaker(failures, pause),
-        )
+        self._wire, self._breaker = Wire(url, headers, tls, api_key), Breaker(failures, pause)
         send = partial(self._wire.post, "/v1/events", timeout=events_timeout)
         self._outbox = Outbox(send, on_rejected, buffer, batch, linger)
         finalize(self, self._outbox.stop).atexit = False

@@ -1,7 +1,6 @@
 """HTTP within a total deadline: kept connections, answers bounded in size."""
 
 import io
-import os
 import select
 import socket
 import ssl
@@ -16,6 +15,7 @@ from weakref import finalize
 
 from croupier.client import processes
 from croupier.client.dial import Dial, left
+from croupier.client.key import with_key
 from croupier.client.messages import Answer, CallError
 
 _MOST_IDLE = 16
@@ -27,7 +27,11 @@ class Wire:
     """POSTs to one server, from any number of threads."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None, tls: ssl.SSLContext | None
+        self,
+        url: str,
+        headers: Mapping[str, str] | None,
+        tls: ssl.SSLContext | None,
+        api_key: str | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
@@ -38,7 +42,7 @@ class Wire:
         context = (tls or ssl.create_default_context()) if secure else None
         self._dial = Dial(parts.hostname, parts.port or (443 if secure else 80), context)
         lines = {"host": parts.netloc, "content-type": "application/json"}
-        lines |= {name.lower(): value for name, value in (headers or {}).items()}
+        lines |= with_key(headers, api_key)
         self._head = "".join(f"{_plain(name)}: {_plain(lines[name])}\r\n" for name in lines)
         self._head.encode("latin-1")
         self._idle: deque[tuple[float, socket.socket]] = deque()
@@ -121,23 +125,6 @@ class Wire:
                 self._idle.popleft()[1].close()
             except IndexError:
                 return
-
-
-def with_key(headers: Mapping[str, str] | None, api_key: str | None) -> dict[str, str]:
-    """The headers with the key, beside a gateway's own; ValueError if it cannot be one.
-
-    >>> with_key({"x-team": "web"}, "cr_dec_example")
-    {'x-team': 'web', 'authorization': 'Bearer cr_dec_example'}
-    """
-    sent = {name.lower(): value for name, value in (headers or {}).items()}
-    key = os.environ.get("CROUPIER_API_KEY", "") if api_key is None else api_key
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("api_key: it holds characters that no key has")
-    if key and "authorization" in sent:
-        sent.setdefault("x-api-key", key)
-    elif key:
-        sent["authorization"] = f"Bearer {key}"
-    return sent
 
 
 def _exchange(link: socket.socket, request: bytes, deadline: float) -> tuple[Answer, bool]:

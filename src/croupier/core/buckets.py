@@ -23,9 +23,10 @@ def parse_rate(text: str) -> Rate:
     if not slash or not amount.strip().isdecimal() or not 1 <= int(amount) <= 10**9:
         raise ValueError(f'expected a rate such as "200/s", got {text!r}')
     stretch = stretch.strip()
-    return Rate(
-        int(amount), parse_duration(stretch if stretch[:1].isdigit() else f"1{stretch}") / SECOND
-    )
+    millis = parse_duration(stretch if stretch[:1].isdigit() else f"1{stretch}")
+    if millis == 0:
+        raise ValueError(f"expected a rate over some time, got {text!r}")
+    return Rate(int(amount), millis / SECOND)
 
 
 class Buckets:

@@ -38,7 +38,7 @@ class Access(NamedTuple):
 
 
 class Visit(NamedTuple):
-    """What the gate found out: the key that was used, and whom to charge for further events."""
+    """What the gate found out: the key that was used, and whom to charge for events."""
 
     key: ApiKey | None
     charge: Callable[[int], None]
@@ -57,8 +57,8 @@ class Gate:
         self._access, self._behind, self._now, self._counters = access, behind, now, counters
         self._keys = {key.digest: key for key in access.keys}
         self._origins = Origins(access.origins) if access.origins else None
-        self._decide = access.decide and Buckets(access.decide)
-        self._events = access.events and Buckets(access.events)
+        self._decide = Buckets(access.decide) if access.decide else None
+        self._events = Buckets(access.events) if access.events else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer why not."""
@@ -87,11 +87,10 @@ class Gate:
         key = None
         if self._keys and self._asks(door, scope["path"]):
             key = self._identify(scope, door)
-        if door.need == "decide" and self._decide:
+        if door.need == "decide" and self._decide is not None:
             self._charge(self._decide, "decide_rate", _who(scope, key, self._access.proxies), 1)
-        if scope["path"] == EVENTS and self._events:
+        if scope["path"] == EVENTS and self._events is not None:
             who = _who(scope, key, self._access.proxies)
-            self._charge(self._events, "events_rate", who, 1)
             return Visit(key, partial(self._charge, self._events, "events_rate", who))
         return Visit(key, _nothing)
 

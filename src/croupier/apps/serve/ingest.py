@@ -57,9 +57,13 @@ class Ingest:
         received = self._service.clock.now()
         records: list[bytes] = []
         rejected: list[Rejected] = []
-        reports = self._reports(body)
-        if visit is not None:
-            visit.charge(len(reports) - 1)
+        charge = _nothing if visit is None else visit.charge
+        try:
+            reports = self._reports(body)
+        except NotABatchError:
+            charge(1)
+            raise
+        charge(max(1, len(reports)))
         for index, report in enumerate(reports):
             try:
                 if isinstance(report, RefusedError):
@@ -153,6 +157,10 @@ class Ingest:
                 "value", f"value must be from 0 to {_MOST_VALUE:g}, got {_brief(value)}"
             )
         return round(value * MICRO)
+
+
+def _nothing(_: int) -> None:
+    """No gate counts."""
 
 
 def _brief(number: float) -> str:

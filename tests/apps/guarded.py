@@ -20,7 +20,8 @@ OTHER = SINGLE.replace('name = "top-button"', 'name = "other"')
 
 def api_key(name: str, key: str, *scopes: str, more: str = "") -> str:
     """A table for croupier.toml."""
-    return f'[[api_key]]\nname = "{name}"\nscopes = {list(scopes)}\ndigest = "{digest_of(key)}"\n{more}\n'
+    lines = f'name = "{name}"\nscopes = {list(scopes)}\ndigest = "{digest_of(key)}"\n{more}\n'
+    return f"[[api_key]]\n{lines}"
 
 
 GUARDED = "\n".join(

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from croupier.apps.serve.report import PlainReport
 from croupier.cli import app
 from croupier.config.access import API_KEYS
 from croupier.config.keys import TOKEN_KEYS, UNIT_KEY
@@ -184,6 +185,28 @@ def test_arms_are_changed_as_told(tmp_path: Path) -> None:
         told = shell(tmp_path, re.sub(r"(?m)$", f" --server {url}", script.strip()))
         assert "version 7: remove see-recipes" in told
         assert len(_page(url)["arms"]) == 4
+
+
+@pytest.mark.documents
+def test_keys_are_made_and_used_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "docs/howto/keys-and-limits.md"
+    monkeypatch.delenv("CROUPIER_API_KEY", raising=False)
+    (tmp_path / "croupier.toml").write_text("\n".join([README_TOML, *blocks(page, "toml")]))
+    make, declare, change = blocks(page, "sh")
+    shell(tmp_path, make)
+    assert shell(tmp_path, declare) == "web-backend: decide\n"
+    (example,) = json.loads(blocks(page, "json")[0])
+    assert set(PlainReport.__struct_fields__) >= set(example)
+    with server(tmp_path) as url:
+        here = re.sub(r"(?m)^(croupier \w+)", rf"\1 --server {url}", change)
+        told = shell(tmp_path, here)
+        assert "ops (ana)  top-button: pause install" in told
+        key = (tmp_path / "web-backend.key").read_text().splitlines()[0]
+        names: dict[str, Any] = {"KEY": key}
+        exec(blocks(page, "python")[0].replace("http://localhost:8080", url), names)
+        names["croupier"]._timeout = 5.0
+        assert not names["croupier"].decide("top-button", "u").is_default
+        names["croupier"].close()
 
 
 def _one_trial(url: str, *kinds: str) -> None:

@@ -1,5 +1,6 @@
 """The gate: every door asks for a key unless it is said to be open; pages, rates, impersonation."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def test_whoever_has_a_key_cannot_call_himself_another(tmp_path: Path) -> None:
         assert audit[0]["before"] == {"arms": {"install": "active"}}
         assert audit[0]["after"] == {"arms": {"install": "paused"}}
         assert [each["what"] for each in audit[1:]] == ["arms", "declaration"] * 2
-        assert all(new["at"] >= old["at"] for new, old in zip(audit, audit[1:], strict=False))
+        assert all(new["at"] >= old["at"] for new, old in itertools.pairwise(audit))
 
 
 def test_the_audit_tells_a_changed_declaration_and_is_bounded(tmp_path: Path) -> None:

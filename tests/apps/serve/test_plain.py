@@ -1,4 +1,4 @@
-"""Decisions made elsewhere, by their plain fields: one story however often and however they come."""
+"""Decisions made elsewhere, by their plain fields: one story, however they come."""
 
 from collections.abc import Iterator
 from itertools import permutations
@@ -76,7 +76,7 @@ def test_what_differs_in_any_field_is_another_story(tmp_path: Path) -> None:
     with a_house(tmp_path / "croupier.db", GUARDED) as house:
         house.later(1_000)
         one = plain(house)
-        others = [
+        others: list[dict[str, Any]] = [
             {"tracking_id": "request-2"},
             {"slate": ["install"]},
             {"propensities": [0.5]},

@@ -33,6 +33,11 @@ def make_app(service: Service) -> FastAPI:
     async def refuse(_: Request, error: HTTPException) -> Response:
         return _json({"error": error.detail}, error.status_code, error.headers)
 
+    @app.exception_handler(UnavailableError)
+    async def wait(_: Request, __: UnavailableError) -> Response:
+        again = {"retry-after": "1"}
+        return _json({"error": "the log is not available: try again"}, 503, again)
+
     _watching(app, service)
     _experiments(app, service)
     _arms(app, service)
@@ -101,9 +106,6 @@ def _arms(app: FastAPI, service: Service) -> None:
             raise HTTPException(422, str(error)) from None
         except ArmChangeError as error:
             raise HTTPException(409, str(error)) from None
-        except UnavailableError:
-            again = {"retry-after": "1"}
-            raise HTTPException(503, "the log is not available: try again", again) from None
 
 
 def _audit(app: FastAPI, service: Service) -> None:

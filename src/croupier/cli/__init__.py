@@ -1,4 +1,4 @@
-"""The door for people: croupier up, arms, key, audit, demo, simulate, prior, replay, doctor."""
+"""The door for people: croupier up, arms, key, audit, demo, simulate, doctor."""
 
 import sys
 

@@ -117,6 +117,7 @@ def test_a_story_of_a_token_cannot_be_touched(guarded: House) -> None:
         ({"propensities": [1.5]}, "a share"),
         ({"propensities": [1e-9]}, "a share"),
         ({"propensities": ["a"]}, "float"),
+        ({"inclusions": [0.5]}, "only for slots that are pooled"),
         ({"unit": ""}, "unit"),
         ({"unit": "u" * 513}, "unit"),
         ({"tracking_id": "t" * 129}, "tracking_id"),
@@ -135,6 +136,26 @@ def test_a_wrong_field_is_refused_with_the_reason(
     answer = send(guarded, plain(guarded, **changes))
     assert answer["accepted"] == 0
     assert reason in answer["rejected"][0]["reason"]
+
+
+def test_a_slate_of_pooled_slots_says_how_likely_each_arm_was_shown(tmp_path: Path) -> None:
+    slots = GUARDED.replace("slots = 1", "slots = 2")
+    toml = slots.replace('default = "install"', 'default = ["install", "free-trial"]')
+    with a_house(tmp_path / "croupier.db", toml) as house:
+        house.later(1_000)
+        slate: dict[str, Any] = {
+            "slate": ["free-trial", "see-recipes"],
+            "propensities": [0.25, 0.5],
+        }
+        missing = send(house, plain(house, **slate))["rejected"][0]["reason"]
+        assert "inclusions: expected a share" in missing
+        seen = plain(house, **slate, inclusions=[0.5, 0.8])
+        assert send(house, seen, seen | {"kind": "click", "arm": "see-recipes"})["accepted"] == 2
+        as_admin(house)
+        page = arms(house.settle())
+        assert [page[arm]["reward_sum"] for arm in slate["slate"]] == [0.0, 1.0]
+        sums = house.embedded.backends.states.load(NAME).sums
+        assert sorted(each.w for each in sums.values()) == [1_250_000, 2_000_000]
 
 
 def test_it_takes_the_scope_ingest(guarded: House) -> None:

@@ -1,5 +1,6 @@
-"""Decisions made elsewhere, stated by their plain fields, for keys that may ingest."""
+"""Decisions made elsewhere, stated by their fields, for keys that may ingest."""
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
@@ -48,8 +49,9 @@ class PlainDecisions:
             declaration=declaration.version,
             snapshot=report.version,
             slate=self._slate(report, spec.slots),
-            propensities=_propensities(report),
+            propensities=_shares("propensities", report.propensities, len(report.slate)),
             reason=report.reason,
+            inclusions=_inclusions(report, pooled=spec.pools),
         )
         stated = msgspec.msgpack.encode((decision, report.tracking_id))
         tail = blake2b(
@@ -100,16 +102,18 @@ class PlainDecisions:
         return slate
 
 
-def _propensities(report: PlainReport) -> tuple[float, ...]:
-    shares = tuple(map(as_float32, report.propensities)) if _usable(report) else ()
-    if not shares:
+def _inclusions(report: PlainReport, *, pooled: bool) -> tuple[float, ...]:
+    if pooled:
+        return _shares("inclusions", report.inclusions, len(report.slate))
+    if report.inclusions:
+        raise RefusedError("plain", "inclusions: only for slots that are pooled")
+    return ()
+
+
+def _shares(what: str, shares: Sequence[float], size: int) -> tuple[float, ...]:
+    if len(shares) != size or not all(LEAST_PROPENSITY <= share <= 1 for share in shares):
         raise RefusedError(
             "plain",
-            f"propensities: expected a share from {LEAST_PROPENSITY:g} to 1 for each arm of slate",
+            f"{what}: expected a share from {LEAST_PROPENSITY:g} to 1 for each arm of slate",
         )
-    return shares
-
-
-def _usable(report: PlainReport) -> bool:
-    within = all(LEAST_PROPENSITY <= share <= 1 for share in report.propensities)
-    return within and len(report.propensities) == len(report.slate)
+    return tuple(map(as_float32, shares))

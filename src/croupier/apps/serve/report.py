@@ -38,6 +38,7 @@ class PlainReport(msgspec.Struct, forbid_unknown_fields=True):
     unit: Annotated[str, msgspec.Meta(min_length=1, max_length=512)]
     slate: Annotated[list[str], msgspec.Meta(min_length=1, max_length=255)]
     propensities: Annotated[list[float], msgspec.Meta(min_length=1, max_length=255)]
+    inclusions: Annotated[list[float], msgspec.Meta(max_length=255)] = []
     reason: Reason = "policy"
     version: Annotated[int, msgspec.Meta(ge=0, lt=2**32)] = 0
     declaration: Annotated[int, msgspec.Meta(ge=1, lt=2**32)] | None = None

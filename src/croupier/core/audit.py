@@ -1,4 +1,4 @@
-"""Who changed what, when, from what to what: read from the history on the `arms` topic."""
+"""Who changed what, when, from what to what: the history on the `arms` topic."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

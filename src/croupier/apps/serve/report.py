@@ -1,4 +1,4 @@
-"""What callers send: the events of a body, read one by one where one is different."""
+"""What callers send: the events of a body, one by one where one is different."""
 
 import json
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Which door a request wants, and the right that it takes; closed where nothing is said."""
+"""Which door a request wants, and what it takes; closed where nothing is said."""
 
 from typing import Literal, NamedTuple
 

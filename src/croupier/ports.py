@@ -1,6 +1,6 @@
 """What the apps need of the world: event log, state store, snapshot cache."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple, Protocol
 
@@ -64,12 +64,12 @@ class EventLog(Protocol):
 
 
 def entries_between(
-    log: EventLog, topic: str, start: Positions, end: Positions
+    log: EventLog, topic: str, start: Positions, end: Positions, limit: int = _ENTRIES
 ) -> Iterator[list[Entry]]:
-    """The entries of a topic from `start` up to, not including, `end`, some hundreds at a time."""
+    """The entries of a topic from `start` up to, not including, `end`, `limit` at a time."""
     positions = dict(start)
     while any(positions.get(partition, 0) < last for partition, last in end.items()):
-        entries = log.read(topic, positions, _ENTRIES)
+        entries = log.read(topic, positions, limit)
         wanted = [entry for entry in entries if entry.offset < end.get(entry.partition, 0)]
         if wanted:
             yield wanted
@@ -84,7 +84,9 @@ class Commit(msgspec.Struct, frozen=True):
     `since` are the positions that the step started from: a store that stands elsewhere has
     another writer, and refuses (StaleError), unless it stands at `positions`, for then this very
     commit is in it. `sums` and `counts` are added; `open` (stories open by experiment) replaces;
-    `output` is appended to topics; `late` is set aside.
+    `output` is appended to topics; `late` is set aside. `ids` name what is added now, each with the
+    time in milliseconds that it is kept by: where one is known already, the store refuses
+    (StaleError).
     """
 
     positions: Positions
@@ -95,6 +97,7 @@ class Commit(msgspec.Struct, frozen=True):
     open: Mapping[str, int] = {}
     late: Sequence[Late] = ()
     output: Mapping[str, Sequence[bytes]] = {}
+    ids: Mapping[bytes, int] = {}
 
 
 def already_in(commit: Commit, stored: Positions) -> bool:
@@ -134,6 +137,9 @@ class StateStore(Protocol):
     def commit(self, commit: Commit) -> None:
         """Add one step durably, or raise and change nothing (UnavailableError, StaleError)."""
 
+    def known(self, ids: Collection[bytes]) -> set[bytes]:
+        """Which of these have been committed already."""
+
     def trim_late(self, stamp: int) -> int:
         """Forget records set aside before `stamp`; how many. Their count stays."""
 
@@ -153,8 +159,8 @@ class SnapshotCache(Protocol):
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""
 
-    def history(self, experiment: str, limit: int) -> list[Snapshot]:
-        """The newest `limit` snapshots, oldest first."""
+    def history(self, experiment: str, limit: int, before: int | None = None) -> list[Snapshot]:
+        """The newest `limit` snapshots, of versions below `before` if given; oldest first."""
 
     def trim(self, at: int) -> int:
         """Drop snapshots published before `at`, but never the newest of an experiment."""

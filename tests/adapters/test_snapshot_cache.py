@@ -84,6 +84,17 @@ def test_history_is_the_newest_few_oldest_first(opened: Opened) -> None:
     assert versions(opened.cache) == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_history_is_read_page_by_page_from_the_newest_back(opened: Opened) -> None:
+    for version in (1, 2, 4, 5, 7):
+        opened.cache.put(snapshot(version, at=START + version))
+    pages, before = [], None
+    while page := opened.cache.history("b", 2, before):
+        pages.append([one.version for one in page])
+        before = page[0].version
+    assert pages == [[5, 7], [2, 4], [1]]
+    assert [one.version for one in opened.cache.history("b", 9, 4)] == [1, 2]
+
+
 def test_experiments_do_not_mix(opened: Opened) -> None:
     opened.cache.put(snapshot(5, "b"))
     opened.cache.put(snapshot(2, "c"))

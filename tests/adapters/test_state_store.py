@@ -184,6 +184,49 @@ def test_a_commit_after_one_that_failed_is_whole(opened: Opened) -> None:
     assert opened.states.load().counts["b", "late"] == 2
 
 
+# --- ids ------------------------------------------------------------------------------------------
+
+
+IDS = {b"one" * 5: START, b"two" * 5: START - 1}
+
+
+def test_ids_are_known_from_their_commit_on(opened: Opened) -> None:
+    assert opened.states.known(IDS) == set()
+    opened.states.commit(msgspec.structs.replace(FULL, ids=IDS))
+    assert opened.states.known([*IDS, b"six"]) == set(IDS)
+    assert opened.states.known([b"six"]) == opened.states.known([]) == set()
+
+
+def test_many_ids_are_looked_up(opened: Opened) -> None:
+    many = {number.to_bytes(16, "big"): START for number in range(1_201)}
+    opened.states.commit(Commit(positions={}, watermark=0, ids=many))
+    assert opened.states.known({**many, b"": 0}) == set(many)
+
+
+def test_a_commit_of_what_is_known_is_refused_and_changes_nothing(opened: Opened) -> None:
+    opened.states.commit(msgspec.structs.replace(FULL, ids=IDS))
+    before, ends = plain(opened.states.load()), opened.log.ends(FUNNELS)
+    again = msgspec.structs.replace(FULL, ids={b"six": START, b"one" * 5: START})
+    with pytest.raises(StaleError):
+        opened.states.commit(again)
+    assert plain(opened.states.load()) == before
+    assert opened.states.known([b"six"]) == set()
+    assert opened.log.ends(FUNNELS) == ends
+
+
+@pytest.mark.parametrize("part", ["output", "sums", "late"])
+def test_a_commit_that_fails_leaves_no_id(opened: Opened, part: str) -> None:
+    fields = msgspec.structs.asdict(FULL) | {"ids": IDS, part: BROKEN[part]}
+    with pytest.raises(Exception):  # noqa: B017
+        opened.states.commit(Commit(**fields))
+    assert opened.states.known(IDS) == set()
+
+
+def test_ids_are_known_after_reopening(reopen: Reopen) -> None:
+    reopen(START).states.commit(msgspec.structs.replace(FULL, ids=IDS))
+    assert reopen(START).states.known(IDS) == set(IDS)
+
+
 # --- open stories ---------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from croupier.core.records import (
     Declaration,
     Event,
     Funnel,
+    Imported,
     Observation,
     Record,
     Refill,
@@ -114,6 +115,18 @@ RECORDS: dict[str, Record] = {
     ),
     "refill": Refill(
         experiment="top-button", reward_version=2, watermark=1_763_750_000_123, at=1_763_750_009_000
+    ),
+    "imported": Imported(
+        id=bytes(range(16)),
+        content=bytes(range(16, 32)),
+        experiment="top-button",
+        arm=1,
+        slot=0,
+        reward_version=2,
+        at=1_763_750_000_123,
+        sums="1000 41000000 41000000000000 1000000000 1000000000000000 41000000000000 "
+        "41000000000000000000 41000000000000000000000000",
+        key="2026-11-22",
     ),
 }
 BARE = {

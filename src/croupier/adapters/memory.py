@@ -2,14 +2,23 @@
 
 import bisect
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future
 
 from croupier.clock import Clock
 from croupier.core import codec
 from croupier.core.arms.sums import Sums
 from croupier.core.snapshot import Snapshot
-from croupier.ports import TOPICS, Commit, Entry, Late, Positions, Standing, already_in
+from croupier.ports import (
+    TOPICS,
+    Commit,
+    Entry,
+    Late,
+    Positions,
+    StaleError,
+    Standing,
+    already_in,
+)
 
 
 class MemoryLog:
@@ -64,6 +73,7 @@ class MemoryState:
         self._log = log
         self._standing = Standing({}, 0, {}, {}, {})
         self._late: dict[bytes, Late] = {}
+        self._ids: dict[bytes, int] = {}
         self._open: list[bytes] = []
 
     def load(self, experiment: str | None = None) -> Standing:
@@ -83,6 +93,8 @@ class MemoryState:
         """Add one step of the ring: work out all of it, then put it in place."""
         if already_in(commit, self._standing.positions):
             return
+        if not self._ids.keys().isdisjoint(commit.ids):
+            raise StaleError("some of this was added already")
         now, every = self.load(), {late.identity: late for late in commit.late}
         payloads = [(topic, codec.join(records)) for topic, records in commit.output.items()]
         for topic, _ in payloads:
@@ -102,7 +114,12 @@ class MemoryState:
         for topic, payload in payloads:
             self._log.append_payload(topic, payload)
         self._late |= new
+        self._ids |= commit.ids
         self._standing = now
+
+    def known(self, ids: Collection[bytes]) -> set[bytes]:
+        """Which of these have been committed already."""
+        return self._ids.keys() & set(ids)
 
     def trim_late(self, stamp: int) -> int:
         """Forget records set aside before `stamp`; how many."""
@@ -138,9 +155,11 @@ class MemorySnapshots:
         """The newest snapshot of an experiment."""
         return next(iter(self.history(experiment, 1)), None)
 
-    def history(self, experiment: str, limit: int) -> list[Snapshot]:
-        """The newest `limit` snapshots, oldest first."""
+    def history(self, experiment: str, limit: int, before: int | None = None) -> list[Snapshot]:
+        """The newest `limit` snapshots, of versions below `before` if given; oldest first."""
         history = self._history.get(experiment, [])
+        if before is not None:
+            history = history[: bisect.bisect_left(history, before, key=lambda one: one.version)]
         return history[max(0, len(history) - limit) :]
 
     def trim(self, at: int) -> int:

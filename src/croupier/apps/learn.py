@@ -8,7 +8,7 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Learned, absorb, publish
-from croupier.core.records import Observation
+from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.ports import SnapshotCache
 
@@ -24,9 +24,9 @@ class Learn:
         self._changed: set[str] = set()
         self._touched: set[str] = set()
 
-    def absorb(self, observations: Iterable[Observation]) -> Learned:
-        """What observations add; nothing changes until `take` is told that it is committed."""
-        return absorb(observations, self._declarations)
+    def absorb(self, records: Iterable[Observation | Imported]) -> Learned:
+        """What records add; nothing changes until `take` is told that it is committed."""
+        return absorb(records, self._declarations)
 
     def take(self, sums: Mapping[StateKey, Sums]) -> None:
         """Sums that have been committed; only the `policy` stratum trains."""

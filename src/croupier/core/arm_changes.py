@@ -76,6 +76,23 @@ def remove(arms: ArmSet, name: str, defaults: Collection[str]) -> ArmSet:
     return removed
 
 
+def become(arms: ArmSet, name: str, status: Status, defaults: Collection[str]) -> ArmSet:
+    """Give an arm the status that master data says, adding it where it is new.
+
+    >>> one = ArmSet(experiment="b", version=1, at=0, arms=(Arm(0, "x"),))
+    >>> [(arm.name, arm.status) for arm in become(one, "y", "paused", ["x"]).arms]
+    [('x', 'active'), ('y', 'paused')]
+    """
+    if status == "removed":
+        gone = find(arms, name).status == "removed"
+        return arms if gone else remove(arms, name, defaults)
+    known = {arm.name: arm.status for arm in arms.arms}
+    if known.get(name) == status:
+        return arms
+    there = arms if known.get(name, "removed") != "removed" else put(arms, [name])
+    return pause(there, name) if status == "paused" else put(there, [name])
+
+
 def pin(arms: ArmSet, name: str, until: int) -> ArmSet:
     """Show one active arm to everybody until a time in milliseconds (0: until unpinned)."""
     arm = find(arms, name)

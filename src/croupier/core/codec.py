@@ -60,6 +60,18 @@ def decode_many(payload: bytes) -> list[Any]:
     return records
 
 
+def may_hold(payload: bytes, kind: type[Record]) -> bool:
+    """Whether a payload can hold a record of this type, without decoding it; never wrongly False.
+
+    >>> from croupier.core.records import Imported, Tick
+    >>> payload = join([encode(Tick())])
+    >>> may_hold(payload, Tick), may_hold(payload, Imported)
+    (True, False)
+    """
+    tag = msgspec.msgpack.encode(str(kind.__struct_config__.tag))
+    return msgspec.msgpack.encode("type") + tag in payload
+
+
 def decode(encoded: bytes) -> Any:
     """The record of one encoding; errors as for `decode_many`."""
     return decode_many(join([encoded]))[0]

@@ -12,14 +12,14 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.rankings import rank_arms
-from croupier.core.records import ArmSet, Declaration, Observation
+from croupier.core.records import ArmSet, Declaration, Imported, Observation
 from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
 """Decisions whose trials have sums; of these only `policy` trains."""
 
 Counts = dict[tuple[str, str], int]
-"""How many, by experiment and what: observations, repeat, holdout, pinned, default."""
+"""How many, by experiment and what: observations, imported, repeat, holdout, pinned, default."""
 
 
 class Learned:
@@ -48,6 +48,14 @@ class Learned:
             known = self.sums.get(key)
             self.sums[key] = trial if known is None else known + trial
 
+    def add_imported(self, past: Imported, period: int) -> None:
+        """Take past trials that were added up elsewhere; they train, so their stratum is policy."""
+        start = past.at // period * period
+        key = StateKey(past.experiment, past.arm, past.slot, past.reward_version, "policy", start)
+        sums = Sums.decode(past.sums)
+        self.sums[key] = self.sums.get(key, Sums()) + sums
+        self.counts[past.experiment, "imported"] += sums.n
+
     def __iadd__(self, other: "Learned") -> Self:
         """Take what another batch adds."""
         for key, sums in other.sums.items():
@@ -57,12 +65,15 @@ class Learned:
         return self
 
 
-def absorb(observations: Iterable[Observation], declarations: Declarations) -> Learned:
+def absorb(records: Iterable[Observation | Imported], declarations: Declarations) -> Learned:
     """The sums and counts of a batch; batches add up to the same in any order."""
     learned = Learned()
-    for observation in observations:
-        spec = declarations.latest(observation.experiment).spec
-        learned.add(observation, spec.period)
+    for record in records:
+        spec = declarations.latest(record.experiment).spec
+        if isinstance(record, Imported):
+            learned.add_imported(record, spec.period)
+        else:
+            learned.add(record, spec.period)
     return learned
 
 

@@ -101,6 +101,24 @@ class Observation(Record, frozen=True, gc=False, tag="observation"):
     repeats: int = 0
 
 
+class Imported(Record, frozen=True, gc=False, tag="imported"):
+    """Past trials of one arm, added up elsewhere: they train like our own.
+
+    `id` names the row of its import and `content` what it says; `sums` is the text of exact Sums
+    (they outgrow 64 bits). `key` is the idempotency key that it came with.
+    """
+
+    id: bytes
+    content: bytes
+    experiment: str
+    arm: int
+    slot: int
+    reward_version: int
+    at: int
+    sums: str
+    key: str = ""
+
+
 class Declaration(Record, frozen=True, gc=False, tag="declaration"):
     """An experiment as its owner declared it, from decision `at` on."""
 
@@ -150,4 +168,6 @@ class Refill(Record, frozen=True, gc=False, tag="refill"):
     at: int
 
 
-AnyRecord = Decision | Event | Tick | Funnel | Observation | Declaration | ArmSet | Refill
+AnyRecord = (
+    Decision | Event | Tick | Funnel | Observation | Imported | Declaration | ArmSet | Refill
+)

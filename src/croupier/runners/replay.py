@@ -10,8 +10,18 @@ from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Counts, Learned, absorb
-from croupier.core.records import Event, Observation, Refill
-from croupier.ports import ARMS, EVENTS, Commit, Entry, Late, Standing, entries_between
+from croupier.core.records import Event, Imported, Observation, Refill
+from croupier.ports import (
+    ARMS,
+    EVENTS,
+    OBSERVATIONS,
+    Commit,
+    Entry,
+    Late,
+    Standing,
+    entries_between,
+)
+from croupier.runners.imports import imported_in
 
 
 class Rebuilt(NamedTuple):
@@ -44,7 +54,7 @@ class Replay:
         self.entries = 0
 
     def rebuild(self) -> Rebuilt:
-        """What every record adds up to, refills included."""
+        """What every record adds up to, refills and imports included."""
         late: dict[bytes, str] = {}
         total = Learned()
         for _, observations, set_aside in self._turn(self._declarations, []):
@@ -52,14 +62,27 @@ class Replay:
             late |= {each.identity: each.experiment for each in set_aside}
         for experiment in late.values():
             total.counts[experiment, "late"] += 1
+        total += absorb(self._imported(), self._declarations)
         for (experiment, reward_version), mark in self._declarations.refills.items():
             total.sums = _plus(total.sums, self.past(experiment, reward_version, -1, mark))
         return Rebuilt(total.sums, total.counts, whole=self.whole())
 
     def whole(self) -> bool:
         """Whether the log still begins where it began: nothing has been trimmed away."""
-        first = self._backends.log.read(EVENTS, {}, 1)
-        return not first or first[0].offset <= 1
+        firsts = (self._backends.log.read(topic, {}, 1) for topic in (EVENTS, OBSERVATIONS))
+        return all(not first or first[0].offset <= 1 for first in firsts)
+
+    def _imported(self) -> Iterator[Imported]:
+        """Each imported row that learning has added, once; all that came before its watermark."""
+        log, watermark = self._backends.log, self.standing.watermark
+        seen: set[bytes] = set()
+        for entries in entries_between(log, OBSERVATIONS, {}, log.ends(OBSERVATIONS)):
+            rows = list(imported_in(entries))
+            known = self._backends.states.known({r.id for at, r in rows if at >= watermark})
+            for stamp, row in rows:
+                if row.id not in seen and (stamp < watermark or row.id in known):
+                    seen.add(row.id)
+                    yield row
 
     def past(
         self, experiment: str, reward_version: int, after: int, until: int

@@ -17,6 +17,7 @@ from croupier.core.records import Record, Tick
 from croupier.core.snapshot import Snapshot
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Positions, UnavailableError
 from croupier.runners import open_stories
+from croupier.runners.imports import Imports
 
 _LOG = logging.getLogger(__name__)
 _TICK = codec.encode(Tick())
@@ -45,6 +46,7 @@ class Ring:
         self.join = Join(declarations, backends.log.ends(EVENTS))
         self.observe = Observe(declarations)
         self.learn = Learn(declarations, backends.cache)
+        self.imports = Imports(backends, self.learn)
         self.positions: Positions = {}
         self._errors: dict[str, str] = {}
         self._ticked = 0
@@ -64,6 +66,7 @@ class Ring:
         """Take up where the last commit stood: re-read open stories, publish what is due."""
         standing = self._backends.states.load()
         self.learn.take(standing.sums)
+        self.imports.resume(standing.watermark)
         self.positions = dict(standing.positions)
         self._shown_open = Counter(standing.open)
         if standing.positions:
@@ -76,9 +79,10 @@ class Ring:
     def step(self) -> bool:
         """Read some entries and commit all that follows; False when there was nothing to read."""
         entries = self._backends.log.read(EVENTS, self.positions, _ENTRIES)
+        imported = self.imports.drain(self.positions, self.join.time.value)
         if not entries:
             self._tick()
-            return False
+            return imported
         late = self.join.feed(entries)
         watermark = self.join.time.value
         funnels = self.join.close()
@@ -179,12 +183,7 @@ class Ring:
         changes = roll_up(standing.sums, standing.watermark)
         if changes:
             self._backends.states.commit(
-                Commit(
-                    positions=standing.positions,
-                    watermark=standing.watermark,
-                    since=self.positions,
-                    sums=changes,
-                )
+                Commit(standing.positions, standing.watermark, since=self.positions, sums=changes)
             )
             self.learn.take(changes)
         self._rolled_up = now

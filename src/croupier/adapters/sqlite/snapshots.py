@@ -37,11 +37,12 @@ class SqliteSnapshots:
         """The newest snapshot of an experiment."""
         return next(iter(self.history(experiment, 1)), None)
 
-    def history(self, experiment: str, limit: int) -> list[Snapshot]:
-        """The newest `limit` snapshots, oldest first."""
+    def history(self, experiment: str, limit: int, before: int | None = None) -> list[Snapshot]:
+        """The newest `limit` snapshots, of versions below `before` if given; oldest first."""
         rows = self._file.rows(
-            "SELECT payload FROM snapshots WHERE experiment = ? ORDER BY version DESC LIMIT ?",
-            (experiment, limit),
+            "SELECT payload FROM snapshots WHERE experiment = ? AND version < ? "
+            "ORDER BY version DESC LIMIT ?",
+            (experiment, 2**62 if before is None else before, limit),
         )
         return [codec.decode(payload) for (payload,) in rows][::-1]
 

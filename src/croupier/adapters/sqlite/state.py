@@ -3,20 +3,22 @@
 import sqlite3
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
+from itertools import islice
 
 from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.ports import Commit, Standing, UnavailableError, already_in
+from croupier.ports import Commit, StaleError, Standing, UnavailableError, already_in
 
 _FRAME = struct.Struct(">II")
 _END = 0xFFFFFFFF
 _KEY = (
     "experiment = ? AND arm = ? AND slot = ? AND reward_version = ? AND stratum = ? AND period = ?"
 )
+_MOST_VALUES = 500
 _COUNT = (
     "INSERT INTO counts (experiment, name, value) VALUES (?, ?, ?) "
     "ON CONFLICT DO UPDATE SET value = value + excluded.value"
@@ -57,6 +59,7 @@ class SqliteState:
                 return
             for topic, records in commit.output.items():
                 insert_payload(connection, f"log_{topic}", stamp, codec.join(records))
+            _add_ids(connection, commit)
             _add_sums(connection, commit)
             _set_late_aside(connection, commit)
             connection.executemany(
@@ -71,6 +74,18 @@ class SqliteState:
             )
 
         self._file.submit(apply).result()
+
+    def known(self, ids: Collection[bytes]) -> set[bytes]:
+        """Which of these have been committed already; none in a file of before there were ids."""
+        found: set[bytes] = set()
+        if not self._file.rows("SELECT 1 FROM sqlite_master WHERE name = 'ids'"):
+            return found
+        source = iter(ids)
+        while some := list(islice(source, _MOST_VALUES)):
+            marks = ",".join("?" * len(some))
+            rows = self._file.rows(f"SELECT id FROM ids WHERE id IN ({marks})", some)  # noqa: S608
+            found.update(row[0] for row in rows)
+        return found
 
     def trim_late(self, stamp: int) -> int:
         """Forget records set aside before `stamp`; how many."""
@@ -110,6 +125,13 @@ class SqliteState:
                     chunks.append(chunk)
         except (OSError, struct.error):
             return []
+
+
+def _add_ids(connection: sqlite3.Connection, commit: Commit) -> None:
+    try:
+        connection.executemany("INSERT INTO ids VALUES (?, ?)", commit.ids.items())
+    except sqlite3.IntegrityError as error:
+        raise StaleError("some of this was added already") from error
 
 
 def _add_sums(connection: sqlite3.Connection, commit: Commit) -> None:

@@ -1,7 +1,7 @@
 """Changes of arms while the ring turns: checked, durable, told to learning."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Annotated, Literal
 
 import msgspec
@@ -50,25 +50,41 @@ def change_arms(service: Service, name: str, wanted: ArmChange, key: str | None 
 
     Raises ArmChangeError when it cannot be made, UnavailableError when the log is away.
     """
+    defaults = service.experiments[name].defaults
+    words = f"{wanted.change} {wanted.arm}".strip()
+    return _page(
+        record_arms(
+            service,
+            name,
+            lambda arms, now: (_apply(arms, wanted, defaults, now), words),
+            by=key or wanted.by or "api",
+            note=wanted.by if key else "",
+        )
+    )
+
+
+def record_arms(
+    service: Service,
+    name: str,
+    change: Callable[[ArmSet, int], tuple[ArmSet, str]],
+    by: str,
+    note: str = "",
+) -> ArmSet:
+    """Make a change (arms and time → arms, and what was done), durably; as it was if it is none."""
     with _LOCK:
         before = service.declarations.arms(name)
         now = service.clock.now()
-        after = _apply(before, wanted, service.experiments[name].defaults, now)
+        after, words = change(before, now)
         if after == before:
-            return _page(before)
+            return before
         record = msgspec.structs.replace(
-            after,
-            version=before.version + 1,
-            at=now,
-            by=key or wanted.by or "api",
-            note=wanted.by if key else "",
-            change=f"{wanted.change} {wanted.arm}".strip(),
+            after, version=before.version + 1, at=now, by=by, note=note, change=words
         )
         service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
         service.declarations.apply(record)
         service.know_arms(name)
         service.on_arms(name)
-        return _page(record)
+        return record
 
 
 def history(service: Service, name: str) -> list[ArmsPage]:

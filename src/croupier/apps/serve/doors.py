@@ -14,6 +14,7 @@ from croupier.apps.serve.arms import ArmChange, change_arms, history
 from croupier.apps.serve.asgi import HttpError, read_body
 from croupier.apps.serve.audit import changes
 from croupier.apps.serve.gate import VISIT
+from croupier.apps.serve.imports.doors import import_doors
 from croupier.apps.serve.metrics import ServiceMetrics
 from croupier.apps.serve.openapi import document
 from croupier.apps.serve.report import NOT_JSON
@@ -42,6 +43,7 @@ def make_app(service: Service) -> FastAPI:
     _experiments(app, service)
     _arms(app, service)
     _audit(app, service)
+    import_doors(app, service)
     document(app)
     return app
 

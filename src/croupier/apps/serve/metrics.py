@@ -18,6 +18,7 @@ STATUSES = ("400", "401", "403", "404", "413", "422", "429", "500", "503")
 
 _COUNTS = {
     "observations": "Trials that were learned",
+    "imported": "Past trials that were imported",
     "late": "Records set aside because their story had ended",
     "repeat": "Later decisions of a session: their outcomes counted, they were not trials",
     "holdout": "Trials of the holdout",

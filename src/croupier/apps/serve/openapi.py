@@ -7,11 +7,14 @@ from fastapi import FastAPI
 
 from croupier.apps.serve.answers import Accepted, Decided
 from croupier.apps.serve.arms import ArmChange, ArmsPage
+from croupier.apps.serve.imports.arm_rows import ArmRow, ArmsAnswer
+from croupier.apps.serve.imports.rewards import RewardsAnswer
 from croupier.apps.serve.report import PlainReport, Report
 from croupier.apps.serve.routes import EVENTS, door_of
 from croupier.apps.serve.service import DecideRequest
 from croupier.apps.serve.standing import Page
 from croupier.core.audit import Change
+from croupier.core.past import PastTrials
 
 _KEYS = "needed where the server has API keys; made by `croupier key new`"
 _REFUSALS = {
@@ -66,6 +69,7 @@ def document(app: FastAPI) -> None:
     )
     audit = paths["/v1/audit"]["get"]
     audit["responses"] |= _answers({"200": {"type": "array", "items": change}})["responses"]
+    _imports(paths, made["components"]["schemas"])
     paths["/v1/experiments"]["get"] |= _answers({"200": {"type": "array", "items": page}})
     _secure(made)
     app.openapi_schema = made
@@ -90,6 +94,23 @@ def _secure(made: dict[str, Any]) -> None:
                 operation["description"] = " ".join(
                     filter(None, [operation.get("description"), f"Needs {scope}." * closed])
                 )
+
+
+def _imports(paths: dict[str, Any], known: dict[str, Any]) -> None:
+    """The two doors for batches: CSV, or a JSON array of rows."""
+    kinds = (PastTrials, RewardsAnswer, ArmRow, ArmsAnswer)
+    (past, rewards, arm, arms), components = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}"
+    )
+    known.update(components)
+    for path, row, answer in (("import", past, rewards), ("arms/import", arm, arms)):
+        bodies = {
+            "application/json": {"type": "array", "items": row},
+            "text/csv": {"type": "string"},
+        }
+        paths[f"/v1/experiments/{{name}}/{path}"]["post"] |= _body(bodies) | _answers(
+            {"200": answer}, "400", "404", "413", "422", "503"
+        )
 
 
 def _body(schemas: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Page(msgspec.Struct):
     declaration: int
     reward_version: int
     observations: int
+    imported: int
     open: int
     late: int
     not_learned: int
@@ -90,6 +91,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         declaration=declaration.version,
         reward_version=declaration.reward_version,
         observations=counts.get("observations", 0),
+        imported=counts.get("imported", 0),
         open=standing.open.get(name, 0),
         late=counts.get("late", 0),
         not_learned=sum(left_out.values()),

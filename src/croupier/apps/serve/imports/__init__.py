@@ -1,0 +1,1 @@
+"""Batch doors: past trials and master data of arms, row by row."""

@@ -1,0 +1,125 @@
+"""Master data of arms imported: put, paused or removed together."""
+
+from typing import get_args
+
+import msgspec
+
+from croupier.apps.serve.arms import record_arms
+from croupier.apps.serve.imports.rewards import RejectedRow
+from croupier.apps.serve.service import Service
+from croupier.core.arm_changes import ArmChangeError, become
+from croupier.core.past import RowError
+from croupier.core.records import ArmSet, Status
+
+
+class ArmRow(msgspec.Struct, forbid_unknown_fields=True):
+    """One row of master data: an arm, and what it should be."""
+
+    arm: str
+    status: Status = "active"
+    experiment: str | None = None
+
+
+class ChangedArm(msgspec.Struct):
+    """An arm that an import adds (it was null) or changes."""
+
+    arm: str
+    before: str | None
+    after: str
+
+
+class ArmsAnswer(msgspec.Struct):
+    """What became of an import of arms; those that no row names stay as they are."""
+
+    dry_run: bool
+    accepted: int
+    duplicate: int
+    rejected: list[RejectedRow]
+    version: int
+    arms: list[ChangedArm]
+
+
+def import_arms(
+    service: Service,
+    name: str,
+    rows: list[ArmRow | RowError],
+    who: tuple[str, str],
+    *,
+    dry_run: bool,
+) -> ArmsAnswer:
+    """Give arms the status that rows say, as one change of the set, or say what that would do.
+
+    `who` does it: the name of the API key, and what the caller called himself beside it.
+    """
+    before = service.declarations.arms(name)
+    defaults = service.experiments[name].defaults
+    _, rejected = _apply(before, rows, defaults, name)
+    if dry_run:
+        after, _ = _apply(before, rows, defaults, name)
+    else:
+
+        def change(arms: ArmSet, _: int) -> tuple[ArmSet, str]:
+            nonlocal before, rejected
+            before = arms
+            changed, rejected = _apply(arms, rows, defaults, name)
+            return changed, _in_words(_changes(before, changed))
+
+        after = record_arms(service, name, change, *who)
+    changes = _changes(before, after)
+    return ArmsAnswer(
+        dry_run=dry_run,
+        accepted=len(changes),
+        duplicate=len(rows) - len(rejected) - len(changes),
+        rejected=rejected,
+        version=after.version,
+        arms=changes,
+    )
+
+
+def _apply(
+    arms: ArmSet, rows: list[ArmRow | RowError], defaults: tuple[str, ...], name: str
+) -> tuple[ArmSet, list[RejectedRow]]:
+    """The set after all rows that can be had: first what is active, so that something is left."""
+    rejected: list[RejectedRow] = []
+    said: dict[str, tuple[int, ArmRow]] = {}
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, RowError):
+            rejected.append(RejectedRow(number, row.column, str(row)))
+        elif row.experiment not in {None, name}:
+            rejected.append(RejectedRow(number, "experiment", f"this is the door of {name}"))
+        elif row.arm in said and said[row.arm][1].status != row.status:
+            first = said[row.arm][0]
+            rejected.append(RejectedRow(number, "status", f"row {first} says otherwise"))
+        else:
+            said.setdefault(row.arm, (number, row))
+    order = get_args(Status)
+    for number, row in sorted(said.values(), key=lambda each: order.index(each[1].status)):
+        try:
+            arms = become(arms, row.arm, row.status, defaults)
+        except ArmChangeError as error:
+            rejected.append(RejectedRow(number, "arm", str(error)))
+    return arms, sorted(rejected, key=lambda each: each.row)
+
+
+def _changes(before: ArmSet, after: ArmSet) -> list[ChangedArm]:
+    was = {arm.name: arm.status for arm in before.arms}
+    return [
+        ChangedArm(arm.name, was.get(arm.name), arm.status)
+        for arm in after.arms
+        if was.get(arm.name) != arm.status
+    ]
+
+
+def _in_words(changes: list[ChangedArm]) -> str:
+    parts = [
+        f"{count} {word}"
+        for word, count in (
+            ("added", sum(each.before is None for each in changes)),
+            *(
+                (status, sum(each.before is not None and each.after == status for each in changes))
+                for status in get_args(Status)
+            ),
+        )
+        if count
+    ]
+    return "import: " + ", ".join(parts)

@@ -1,4 +1,4 @@
-"""The door for people: croupier up, arms, key, audit, demo, simulate, doctor."""
+"""The door for people: croupier up, arms, key, audit, import, export, demo, and more."""
 
 import sys
 
@@ -9,6 +9,8 @@ from croupier.cli.arms import arms
 from croupier.cli.audit import audit
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
+from croupier.cli.export import export
+from croupier.cli.imports import import_
 from croupier.cli.key import key
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
@@ -23,8 +25,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, arms, key, audit, demo, simulate, prior, replay, doctor):
+for command in (up, arms, key, audit, export, demo, simulate, prior, replay, doctor):
     app.command(no_args_is_help=False)(command)
+app.command("import", no_args_is_help=False)(import_)
 
 
 @app.command()

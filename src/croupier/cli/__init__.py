@@ -1,4 +1,4 @@
-"""The door for people: croupier up, arms, key, audit, import, export, demo, and more."""
+"""The door for people: croupier up, arms, key, import, export, demo, and more."""
 
 import sys
 

@@ -5,12 +5,15 @@ import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from croupier.cli.ask import Key
 from croupier.cli.options import Json
-from croupier.cli.sending import Chunk, Door, Told, chunks
+
+if TYPE_CHECKING:
+    from croupier.cli.sending import Chunk, Told
 
 
 class What(StrEnum):
@@ -29,9 +32,7 @@ def import_(  # noqa: PLR0913 - the command's own options
     key: Annotated[str, typer.Option(help="Idempotency key; else the digest of the file.")] = "",
     url: Annotated[str, typer.Option(help="Where the server listens.")] = "http://127.0.0.1:8080",
     by: Annotated[str, typer.Option(help="Who does it, for the history of arms.")] = "cli",
-    api_key: Annotated[
-        str, typer.Option(envvar="CROUPIER_API_KEY", help="Sent as a bearer token.")
-    ] = "",
+    api_key: Key = "",
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the difference.")] = False,
     as_json: Json = False,
@@ -48,9 +49,12 @@ def import_(  # noqa: PLR0913 - the command's own options
 
       croupier import arms arms.parquet --key 2026-11-22
     """
+    from croupier.cli.sending import Door, Told, chunks
     from croupier.config.errors import ConfigError
     from croupier.config.row_files import read_table
 
+    if not api_key.isascii() or not api_key.isprintable():
+        raise ConfigError("the API key holds characters that no key has")
     if not file.is_file():
         raise ConfigError(f"{file}: no such file")
     key = key or _digest(file)
@@ -72,12 +76,12 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _show(chunk: Chunk, *, quiet: bool) -> None:
+def _show(chunk: "Chunk", *, quiet: bool) -> None:
     if not quiet and sys.stderr.isatty():
         print(f"\r{chunk.numbers[-1]:,} rows sent", end="", file=sys.stderr, flush=True)
 
 
-def _report(told: Told, *, dry_run: bool) -> None:
+def _report(told: "Told", *, dry_run: bool) -> None:
     for experiment, arms in told.arms.items():
         for arm, change in arms.items():
             print(f"{experiment}  {arm}: {change.text()}")

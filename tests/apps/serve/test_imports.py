@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from croupier.apps.serve.routes import door_of
 from tests.apps.house import NAME, TOP_BUTTON, House, a_house, arms
 
 REWARDS = f"/v1/experiments/{NAME}/import"
@@ -144,6 +145,11 @@ def test_a_propensity_weighs_each_trial(house: House) -> None:
     rewards(house, a_row(n=10, reward_sum=4, propensity=0.25))
     (sums,) = house.embedded.backends.states.load(NAME).sums.values()
     assert (sums.w, sums.w2, sums.wr) == (40 * 10**6, 160 * 10**12, 16 * 10**12)
+
+
+def test_imports_take_an_admin_key() -> None:
+    for path in (REWARDS, ARMS):
+        assert door_of("POST", path) == ("admin", NAME)
 
 
 # --- bodies ---------------------------------------------------------------------------------------

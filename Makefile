@@ -27,7 +27,7 @@ SHELL := bash
 # The parts of `test` follow one another, also under `make -j`.
 .NOTPARALLEL:
 
-.PHONY: help setup test quick kill check format map lock demo bench clean
+.PHONY: help setup test quick kill browser check format map lock demo bench clean
 
 help: ## this list
 	@echo 'Croupier. First `make setup`, then `make demo` to see it run or `make test` to check it.'
@@ -73,13 +73,16 @@ $(TIERS): $(STAMP) requirements/tiers.txt
 
 # --- tests ----------------------------------------------------------------------------------------
 
-test: check quick kill ## everything: check, quick tests, then the tests of real processes
+test: check quick kill browser ## everything: check, quick tests, then the tests of real processes and a browser
 
 quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
 
 kill: $(STAMP) ## real processes: the documents' commands, then kill -9 under load (two minutes)
 	$(BIN)/pytest -m 'documents or kill'
+
+browser: $(TIERS) ## the beacon in a real Chromium (two minutes)
+	$(BIN)/pytest -m browser
 
 check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks
 	$(BIN)/ruff format --check --quiet $(CODE)

@@ -21,6 +21,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # this folder is importe
 
 NAMES = (
     "decide",
+    "in_process",
     "tokens",
     "refresh",
     "http_decide",

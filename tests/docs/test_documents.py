@@ -133,6 +133,33 @@ def test_a_page_is_wired_as_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.documents
+def test_a_caller_decides_in_process_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/decide-in-process.md"
+    (tmp_path / "croupier.toml").write_text(README_TOML)
+    (block,) = blocks(page, "python")
+    names: dict[str, Any] = {}
+    with server(tmp_path) as url:
+        here = block.replace("http://localhost:8080", url)
+        exec(here.replace("sqlite:///", f"sqlite:///{tmp_path}/"), names)
+        arm, token = names["page"]("u-1")
+        assert post(f"{url}/v1/experiments/top-button/decide", {"unit": "u-1"})["slate"][0][
+            "arm"
+        ] in {arm}
+        assert token
+        assert names["croupier"].flush(5)
+        assert _page(url)["open"] == 1
+        example = ROOT / "examples" / "02_in_process.py"
+        said = shell(tmp_path, f"{sys.executable} {example} croupier.db {url} 200")
+        counted = dict(line.split() for line in said.splitlines() if len(line.split()) == 2)
+        assert counted["events_accepted"] == counted["events_queued"]
+        assert (counted["decided"], counted["defaulted"]) == ("200", "0")
+    assert names["page"]("u-1")[0] == arm
+    names["croupier"].close()
+    told = re.findall(r"`(\w+)`", (ROOT / page).read_text("utf-8"))
+    assert {"looks", "looks_failed", "look_age_ms", "is_degraded"} <= {*told, *counted} & {*told}
+
+
+@pytest.mark.documents
 def test_the_button_of_the_examples(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK.replace("100ms", "1s"))
     example = ROOT / "examples" / "01_button.py"

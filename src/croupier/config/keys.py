@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from croupier.config.backends import data_file
 from croupier.config.errors import ConfigError
 
 TOKEN_KEYS, UNIT_KEY = "CROUPIER_TOKEN_KEYS", "CROUPIER_UNIT_KEY"
@@ -42,6 +43,17 @@ def load_keys(data: Path, environment: Mapping[str, str], *, renew: bool = False
     keys = Keys({1: secrets.token_bytes(32)}, secrets.token_bytes(32))
     _write(file, keys)
     return keys
+
+
+def read_keys(url: str, environment: Mapping[str, str]) -> Keys:
+    """The keys of data that another process owns: never made, never renewed.
+
+    ConfigError when there are none, or they are unusable.
+    """
+    if TOKEN_KEYS in environment or UNIT_KEY in environment:
+        return _from_environment(environment)
+    data = data_file(url)
+    return _from_file(data.with_name(data.name + ".keys"))
 
 
 def _from_environment(environment: Mapping[str, str]) -> Keys:

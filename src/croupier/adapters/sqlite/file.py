@@ -53,7 +53,11 @@ class Reader:
         return future
 
     def close(self) -> None:
-        """Nothing to commit."""
+        """Close this thread's connection; there is nothing to commit."""
+        connection: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._readers.connection
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:

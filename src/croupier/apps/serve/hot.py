@@ -19,7 +19,6 @@ from croupier.ports import EVENTS, UnavailableError
 _LOG = logging.getLogger(__name__)
 
 _PREFIX, _SUFFIX, _EVENTS = "/v1/experiments/", "/decide", "/v1/events"
-_LONGEST_UNIT = 512
 _MOST_PENDING = 4_096
 _EXPOSE_SECONDS = 2.0
 _DECIDE = msgspec.json.Decoder(DecideRequest)
@@ -75,8 +74,6 @@ class HotDoors:
             raise HttpError(422, str(error).replace(" - at `$.", " at `")) from None
         except NOT_JSON as error:
             raise HttpError(400, not_json(error)) from None
-        if not 0 < len(request.unit) <= _LONGEST_UNIT:
-            raise HttpError(422, f"unit must be 1 to {_LONGEST_UNIT} characters")
         try:
             choice = service.decide(name, request)
         except NoArmLeftError as error:

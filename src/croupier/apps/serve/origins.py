@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from croupier.apps.serve.asgi import Header, Message, Scope, Send
 
+_EXPOSED = (b"access-control-expose-headers", b"date, retry-after")  # the beacon goes by them
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")  # sendBeacon always has them
 
 
@@ -34,7 +35,7 @@ class Origins:
         """The same `send`, which lets a listed page read the answer."""
         origin = _header(scope, b"origin")
         vary = (b"vary", b"Origin")
-        allowed = [(b"access-control-allow-origin", origin), _CREDENTIALS, vary]
+        allowed = [(b"access-control-allow-origin", origin), _CREDENTIALS, _EXPOSED, vary]
         more = allowed if origin is not None and origin in self._origins else [vary]
 
         async def sending(message: Message) -> None:

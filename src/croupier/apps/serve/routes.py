@@ -5,7 +5,15 @@ from typing import Literal, NamedTuple
 from croupier.core.api_key import Right
 
 OPEN = frozenset(
-    ("/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json")
+    (
+        "/healthz",
+        "/readyz",
+        "/docs",
+        "/docs/oauth2-redirect",
+        "/redoc",
+        "/openapi.json",
+        "/beacon.js",
+    )
 )
 """Doors that need no key: they tell nothing of visitors, and change nothing."""
 

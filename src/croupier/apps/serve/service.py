@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,9 @@ from croupier.core.snapshot import Snapshot
 from croupier.core.token import Signer
 from croupier.ports import EventLog, SnapshotCache, StateStore
 
+LONGEST_UNIT = 512
+"""Characters of a unit."""
+
 
 class Limits(NamedTuple):
     """What a request may be; `oldest` is the age in milliseconds at which a token expires."""
@@ -28,16 +32,19 @@ class Limits(NamedTuple):
 
 
 class TrackingIds:
-    """Time-ordered ids of 15 bytes: 6 of milliseconds, 5 of this process, 4 that count."""
+    """Time-ordered ids of 15 bytes: 6 of milliseconds, 5 of this process, 4 that count.
+
+    Threads may share one; a process that was forked needs one of its own.
+    """
 
     def __init__(self) -> None:
         self._process = os.urandom(5)
-        self._count = int.from_bytes(os.urandom(4), "big")
+        self._count = count(int.from_bytes(os.urandom(4), "big"))
 
     def make(self, at: int) -> bytes:
         """A new id for a decision made at `at`."""
-        self._count = (self._count + 1) & 0xFFFFFFFF
-        return at.to_bytes(6, "big") + self._process + self._count.to_bytes(4, "big")
+        number = next(self._count) & 0xFFFFFFFF  # whole, whoever else counts at the same time
+        return at.to_bytes(6, "big") + self._process + number.to_bytes(4, "big")
 
 
 class DecideRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +54,11 @@ class DecideRequest(msgspec.Struct, forbid_unknown_fields=True):
     eligible: list[str] | None = None
     exclude: list[str] | None = None
     exposed: bool = False
+
+    def __post_init__(self) -> None:
+        """ValueError for a unit that cannot be one; the decoder makes a ValidationError of it."""
+        if not 0 < len(self.unit) <= LONGEST_UNIT:
+            raise ValueError(f"unit must be 1 to {LONGEST_UNIT} characters")
 
 
 class Service:

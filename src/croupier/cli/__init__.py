@@ -1,4 +1,4 @@
-"""The door for people: croupier up, arms, key, audit, demo, simulate, doctor."""
+"""The door for people: croupier up, arms, key, audit, demo, simulate, evaluate."""
 
 import sys
 
@@ -9,6 +9,7 @@ from croupier.cli.arms import arms
 from croupier.cli.audit import audit
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
+from croupier.cli.evaluate import evaluate
 from croupier.cli.key import key
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, arms, key, audit, demo, simulate, prior, replay, doctor):
+for command in (up, arms, key, audit, demo, simulate, evaluate, prior, replay, doctor):
     app.command(no_args_is_help=False)(command)
 
 

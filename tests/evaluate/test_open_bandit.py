@@ -90,7 +90,7 @@ def test_ucb1_replayed_agrees_with_as_many_rounds(campaign: str) -> None:
 
     def highest(n: FloatArray, r: FloatArray, _: FloatArray) -> FloatArray:
         index = ucb1_index(n, np.divide(r, n, out=np.zeros_like(r), where=n > 0), n.sum())
-        return np.eye(len(n))[int(np.argmax(index))]
+        return np.asarray(np.eye(len(n))[int(np.argmax(index))])
 
     assert len(items) == wanted["items_logged"]
     found = replay(items[arm], reward, len(items), highest, np.zeros(len(arm)))

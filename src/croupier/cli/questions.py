@@ -52,6 +52,8 @@ class Question(NamedTuple):
         kind = _kind(policy)
         fixed = None if kind else self._weights()  # before reading: a missing file is told at once
         work = Evaluation(self.log, self.terms, progress)
+        if isinstance(self.log, OwnTrials):
+            work.with_floor(self.log.floor)
         arms = len(self.log.arms)
         if kind is None:
             return work.answer(name, policy, self._target(fixed))

@@ -11,7 +11,7 @@ from croupier.core.arms.gaussian import NormalInverseGamma
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import Reading
 from croupier.core.evaluate.answer import Answer, Estimate
-from croupier.core.evaluate.diagnostics import Diagnostics
+from croupier.core.evaluate.diagnostics import ROUNDING, Diagnostics
 from croupier.core.evaluate.estimators import ESTIMATORS, Limits
 from croupier.core.evaluate.replay import replay, uniform_log
 from croupier.core.evaluate.rounds import columns
@@ -50,10 +50,18 @@ class Evaluation:
             least = self.survey.least  # a uniform draw says itself how rare an arm can be
         self._terms = terms._replace(least=least)
 
+    def with_floor(self, floor: float) -> None:
+        """Take the logging policy's floor for the least propensity, unless the log says less."""
+        least = self.survey.least
+        if self._terms.least is None and 0 < floor <= least * (1 + ROUNDING):
+            self._terms = self._terms._replace(least=min(floor, least))
+
     def answer(self, name: str, policy: str, target: Target, skip: int = 0) -> Answer:
         """Evaluate fixed probabilities on the rounds after the first `skip`."""
         tally, heaviest = Tally(), 0.0
         for part in self._parts(skip):
+            if target.column and part.target is None:
+                raise ConfigError("--policy: this log has no column with the target's probability")
             tally += Tally.of(columns(rounds_of(part, target, self.survey.model)))
             weight = heaviest_weight(part, target, self._terms.least)
             heaviest = max(heaviest, np.inf if weight is None else weight)

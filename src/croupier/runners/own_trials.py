@@ -30,6 +30,7 @@ class OwnTrials:
         self.active = [
             arm.name for arm in declarations.arms(experiment).arms if arm.status == "active"
         ]
+        self.floor = self.spec.policy.usable_floor(len(self._names))
         self.arms = {name: place for place, name in enumerate(self._names.values())}
         self.positions = {str(slot): slot for slot in range(self.spec.slots)}
         self.wrong: list[WrongRow] = []

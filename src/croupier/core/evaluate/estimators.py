@@ -108,7 +108,8 @@ def dr_interval(tally: Tally, limits: Limits) -> Interval | None:
         return None
     reach = limits.heaviest * (max(tally.most("model"), limits.high) - limits.low)
     least = limits.low - limits.heaviest * max(tally.most("model") - limits.low, 0.0)
-    return mean_interval(_moments(tally, "dr"), least, limits.high + reach, limits.alpha)
+    found = mean_interval(_moments(tally, "dr"), least, limits.high + reach, limits.alpha)
+    return Interval(max(found.low, limits.low), min(found.high, limits.high))
 
 
 def _summed(name: str) -> Callable[[Tally, Limits], Interval | None]:

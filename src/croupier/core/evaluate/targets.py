@@ -35,6 +35,11 @@ class Target(NamedTuple):
     weights: FloatArray | None
     as_logged: bool = False
 
+    @property
+    def column(self) -> bool:
+        """Whether the log itself must tell the target's probability of what was shown."""
+        return self.weights is None and not self.as_logged
+
 
 def uniform(positions: int, arms: int) -> Target:
     """Equal shares.

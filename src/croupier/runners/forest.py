@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import ceil, floor, log10
 from typing import NamedTuple
 
 from croupier.core.evaluate.answer import Answer, Estimate
@@ -86,8 +87,7 @@ def _scale(estimates: Sequence[Estimate]) -> _Scale:
 
 def _axis(scale: _Scale, logged: float, bottom: float) -> list[str]:
     parts = []
-    for step in range(5):
-        value = scale.low + (scale.high - scale.low) * step / 4
+    for value in ticks(scale.low, scale.high):
         x = scale.x(value)
         parts += [
             f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}" y2="{bottom}"/>',
@@ -96,6 +96,19 @@ def _axis(scale: _Scale, logged: float, bottom: float) -> list[str]:
     x = scale.x(logged)
     line = f'<line class="logged" stroke="{_LOGGED}" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 8}"'
     return [*parts, f'{line} y2="{bottom}"/>']
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two, some five of them.
+
+    >>> ticks(-0.0051, 0.025)
+    [-0.005, 0.0, 0.005, 0.01, 0.015, 0.02, 0.025]
+    """
+    unit = 10.0 ** floor(log10((high - low) / 4))
+    step = next(unit * m for m in (1, 2, 5, 10) if (high - low) / (unit * m) <= 7)
+    return [
+        round(k * step, 12) for k in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)
+    ]
 
 
 def _row(name: str, estimate: Estimate, scale: _Scale, y: float) -> list[str]:

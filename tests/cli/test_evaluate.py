@@ -138,7 +138,7 @@ def test_a_policy_learns_from_the_first_part(croupier: CommandLine, log: Path) -
     assert told["estimates"]["ips"]["value"] > told["logged"]["value"]
     replayed = ask(croupier, log, "--policy", "thompson", "--replay")
     assert replayed.code == 1
-    assert "needs a log of uniform draws" in replayed.json()["refused"][0]
+    assert "needs uniform draws of 2 arms" in replayed.json()["refused"][0]
 
 
 def test_replay_on_uniform_draws(croupier: CommandLine, tmp_path: Path) -> None:
@@ -147,6 +147,18 @@ def test_replay_on_uniform_draws(croupier: CommandLine, tmp_path: Path) -> None:
     told = ask(croupier, write(tmp_path / "u.csv", rows), "--policy", "thompson", "--replay").json()
     assert 200 < told["learned_from"] < 400
     assert told["estimates"]["replay"]["low"] < told["estimates"]["replay"]["value"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["--policy", "logged"], ["--policy", "thompson"], ["--policy", "ucb1", "--replay"]],
+)
+def test_a_log_without_rounds_is_refused(
+    croupier: CommandLine, tmp_path: Path, words: list[str]
+) -> None:
+    told = ask(croupier, write(tmp_path / "log.csv", []), *words)
+    assert (told.code, told.json()["refused"]) == (1, ["no rounds to evaluate on"])
+    assert croupier("evaluate", tmp_path / "log.csv", *words).code == 1
 
 
 def test_a_shop_reads_its_own_log(croupier: CommandLine, shop: Path) -> None:

@@ -6,6 +6,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from croupier.config.backends import open_backends
 from croupier.config.settings import parse_settings
@@ -92,6 +93,34 @@ def test_the_logged_policy_earns_the_logged_mean(own: OwnTrials) -> None:
     assert found.estimates
     assert found.estimates["ips"].value == found.logged.value
     assert found.estimates["snips"].value == found.logged.value
+
+
+def test_an_arm_of_a_pooled_ranking_is_one_of_k(tmp_path: Path) -> None:
+    """Two of three arms are shown, with inclusion 0.9, 0.7, 0.4: as draws 0.45, 0.35, 0.2."""
+    backends = open_backends(tmp_path / "croupier.db")
+    toml = SINGLE.replace("slots = 1", "slots = 2")
+    toml = toml.replace('default = "install"', 'default = ["install", "free-trial"]')
+    declare(parse_settings(toml), backends)
+    dice, inclusion, records = np.random.default_rng(3), (0.9, 0.7, 0.4), []
+    for number in range(600):
+        missing = int(dice.choice(3, p=[1 - p for p in inclusion]))
+        for slot, arm in enumerate({0, 1, 2} - {missing}):
+            one = codec.decode(observed(2 * number + slot, arm, int(dice.random() < RATES[arm])))
+            records.append(codec.encode(replace(one, slot=slot, propensity=inclusion[arm])))
+    backends.log.append(OBSERVATIONS, records).result()
+    log = OwnTrials(backends, read_declarations(backends), NAME)
+    work = Evaluation(log, Terms())
+    found = work.answer(NAME, "uniform", uniform(len(log.positions), len(log.arms)))
+    backends.close()
+    assert not found.refused
+    assert found.diagnostics
+    assert found.diagnostics.largest_weight == pytest.approx((1 / 3) / 0.2)
+    assert found.diagnostics.mean_weight == pytest.approx(1.0, abs=0.1)  # five standard errors
+    assert found.estimates
+    low, high = found.estimates["snips"].low, found.estimates["snips"].high
+    assert low is not None
+    assert high is not None
+    assert low < sum(RATES) / 3 < high
 
 
 # --- logs that tell all propensities --------------------------------------------------------------

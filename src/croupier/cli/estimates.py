@@ -1,4 +1,4 @@
-"""What an evaluation prints: refusals first, or estimates; then how far the log carries."""
+"""What an evaluation prints: refusals or estimates, and how far the log carries."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""croupier evaluate: what another policy would have earned on a log, or why it cannot be told."""
+"""croupier evaluate: what another policy would have earned on a log."""
 
 import sys
 from pathlib import Path
@@ -57,14 +57,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Tell from a log what another policy would have earned: estimates with intervals.
 
-    Where the log cannot tell, it says why and gives no estimate (exit code 1).
-
-    A log has a row a round, with columns action, reward and propensity, perhaps position and
-    target (the policy's probability of that action, for `--policy column`). Open Bandit Dataset
-    names are known; other columns are context and are not read. Rows that cannot be used are
-    named and counted.
-
-    Policies:
+    Where the log cannot tell, it says why and gives no estimate (exit code 1). A log has a row a
+    round: action, reward, propensity, perhaps position and target (the policy's probability of
+    that action, for `column`); rows that cannot be used are named and counted. Policies:
 
     * `uniform`, `logged` (a check: it must give the logged mean), `always:ARM`, `column`;
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
@@ -93,16 +88,20 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _answered(asked, quiet=as_json)
     if picture is not None:
-        from croupier.runners.forest import forest
-
-        picture.write_text(forest(found), encoding="utf-8")
-        print(f"wrote {picture}", file=sys.stderr)
+        _draw(found, picture)
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:
         report(found)
     if found.refused:
         raise typer.Exit(1)
+
+
+def _draw(found: "Answer", file: Path) -> None:
+    from croupier.runners.forest import forest
+
+    file.write_text(forest(found), encoding="utf-8")
+    print(f"wrote {file}", file=sys.stderr)
 
 
 def _answered(asked: "Question", *, quiet: bool) -> "Answer":

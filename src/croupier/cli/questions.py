@@ -1,4 +1,4 @@
-"""From options to the question that an evaluation answers: which log, which policy."""
+"""From options to what an evaluation is asked: which log, which policy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ class Question(NamedTuple):
         if isinstance(self.log, OwnTrials):
             work.with_floor(self.log.floor)
         arms = len(self.log.arms)
-        if kind is None:
+        if kind is None or not work.survey.rounds:
             return work.answer(name, policy, self._target(fixed))
         reason = kind.problem(arms)
         if reason:

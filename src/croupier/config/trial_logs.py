@@ -58,10 +58,7 @@ def _stem(path: Path) -> str:
 
 def _holds_trials(file: Path) -> bool:
     log = DsjsonLog(file) if file.name.endswith(_LINES) else TableLog(file)
-    try:
-        return next(log.parts(), None) is not None and log.rounds > 0
-    except (UnreadableFileError, StopIteration):
-        return False
+    return log.fits()
 
 
 def read_weights(file: Path) -> Weights:

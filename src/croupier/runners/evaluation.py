@@ -1,4 +1,4 @@
-"""Off-policy evaluation of one log: survey it, learn what is to be learned, tally, answer."""
+"""Off-policy evaluation of one log: survey, learn, tally, answer."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from croupier.core.arms.sums import Reading
 from croupier.core.evaluate.answer import Answer, Estimate
 from croupier.core.evaluate.diagnostics import ROUNDING, Diagnostics
 from croupier.core.evaluate.estimators import ESTIMATORS, Limits
-from croupier.core.evaluate.replay import replay, uniform_log
+from croupier.core.evaluate.replay import replay
 from croupier.core.evaluate.rounds import columns
 from croupier.core.evaluate.sequences import ALPHA, Interval, Moments, mean_interval
 from croupier.core.evaluate.survey import Survey
@@ -104,13 +104,18 @@ class Evaluation:
 
     def replayed(self, name: str, said: str, policy: Allocation, seed: int) -> Answer:
         """Play a policy that learns down the log; refused unless arms were drawn uniformly."""
-        parts = [(part.arm, part.reward, part.position) for part in self._parts()]
-        arm, reward, _ = (np.concatenate(each) for each in zip(*parts, strict=True))
-        found, least, most = self._answer(name, said, self.survey.tally, 0), *self.survey[3:5]
-        if not uniform_log(least, most):
-            reason = f"propensities range from {least:.3g} to {most:.3g}"
-            found.refused = [f"replay needs a log of uniform draws; here {reason}"]
+        found, survey = self._answer(name, said, self.survey.tally, 0), self.survey
+        if not survey.uniform:
+            reason = "no rounds to evaluate on"
+            if survey.rounds:
+                reason = (
+                    f"replay needs uniform draws of {len(self._log.arms)} arms; propensities "
+                    f"range from {survey.least:.3g} to {survey.most:.3g}"
+                )
+            found.refused = [reason]
             return found
+        parts = [(part.arm, part.reward) for part in self._parts()]
+        arm, reward = (np.concatenate(each) for each in zip(*parts, strict=True))
         draws = np.random.default_rng(seed).random(len(arm))
         tally = replay(
             arm, reward, len(self._log.arms), lambda *sums: self._weights(policy, *sums), draws

@@ -1,4 +1,4 @@
-"""Croupier's own log as trials: the observations of one experiment, with their propensities."""
+"""Croupier's own log as trials: an experiment's observations."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +18,9 @@ from croupier.ports import OBSERVATIONS, WrongRow, entries_between
 class OwnTrials:
     """The trials of an experiment that trained: reason `policy`, newest reward version.
 
-    Others are counted in `left_out`. All rounds of a unit are in one fold.
+    Others are counted in `left_out`. All rounds of a unit are in one fold. Where slots are pooled,
+    an observation is one of k shown arms, drawn with its inclusion propensity / k; else slots are
+    positions.
     """
 
     def __init__(self, backends: Backends, declarations: Declarations, experiment: str) -> None:
@@ -30,9 +32,13 @@ class OwnTrials:
         self.active = [
             arm.name for arm in declarations.arms(experiment).arms if arm.status == "active"
         ]
-        self.floor = self.spec.policy.usable_floor(len(self._names))
+        # A bag's shares are counts: only of single weights the floor is the least for certain.
+        single = self.spec.slots == 1
+        self.floor = self.spec.policy.usable_floor(len(self._names)) if single else 0.0
         self.arms = {name: place for place, name in enumerate(self._names.values())}
-        self.positions = {str(slot): slot for slot in range(self.spec.slots)}
+        self._pool = self.spec.slots if self.spec.pools else 1
+        slots = 1 if self.spec.pools else self.spec.slots
+        self.positions = {str(slot): slot for slot in range(slots)}
         self.wrong: list[WrongRow] = []
         self.wrong_count = 0
         self.left_out: dict[str, int] = Counter()
@@ -64,5 +70,7 @@ class OwnTrials:
             for each in kept
         ]
         arm, slot, fold = np.array(whole, dtype=np.int64).T
+        if self.spec.pools:
+            slot = np.zeros_like(slot)
         reward, propensity = np.array([(each.reward / MICRO, each.propensity) for each in kept]).T
-        return Logged(arm, slot, fold, reward, propensity)
+        return Logged(arm, slot, fold, reward, propensity / self._pool)

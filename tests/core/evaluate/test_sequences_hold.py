@@ -53,7 +53,7 @@ def logged_rounds(dice: np.random.Generator, n: int, q: FloatArray) -> Rounds:
 @pytest.mark.parametrize("heaviest", [7.0, None])
 def test_intervals_of_the_estimators_cover_the_truth(name: str, heaviest: float | None) -> None:
     dice, outside, width = np.random.default_rng(5), 0, []
-    for _ in range(30):
+    for _ in range(20):
         tally = Tally.of(columns(logged_rounds(dice, 2_000, np.array([0.5, 0.5, 0.0]))))
         found = ESTIMATORS[name].interval(tally, Limits(heaviest=heaviest))
         if found is None:
@@ -61,7 +61,7 @@ def test_intervals_of_the_estimators_cover_the_truth(name: str, heaviest: float 
             return
         outside += not found.low <= VALUE <= found.high
         width.append(found.high - found.low)
-    assert outside <= most_crossings(30, 0.05)
+    assert outside <= most_crossings(20, 0.05)
     assert np.mean(width) < 0.35
 
 

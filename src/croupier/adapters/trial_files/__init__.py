@@ -1,4 +1,4 @@
-"""Logs of trials in files that people have: CSV, Parquet, Open Bandit Dataset, VW dsjson."""
+"""Logs that people have: CSV, Parquet, Open Bandit Dataset, VW dsjson."""
 
 from croupier.adapters.trial_files.dsjson import DsjsonLog
 from croupier.adapters.trial_files.rows import UnreadableFileError

@@ -1,4 +1,4 @@
-"""VW dsjson: one decision a line, with the probabilities of all actions; CB and CCB."""
+"""VW dsjson: one decision a line, with all probabilities; CB and CCB."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +41,15 @@ class DsjsonLog(Rows):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self._file = file
+
+    def fits(self) -> bool:
+        """Whether the first line is a decision."""
+        try:
+            with self._file.open("rb") as lines:
+                first = msgspec.json.decode(lines.readline(), type=_Line)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return False
+        return first.cost is not None or bool(first.outcomes)
 
     def parts(self) -> Iterator[Logged]:
         """The rounds of the file; raises UnreadableFileError when it cannot be read."""

@@ -1,4 +1,4 @@
-"""CSV and Parquet: one row a round, columns by role; Open Bandit Dataset files are such."""
+"""CSV and Parquet: one row a round, columns by role; Open Bandit too."""
 
 import csv
 import gzip
@@ -29,6 +29,14 @@ class TableLog(Rows):
     def __init__(self, file: Path, named: Mapping[str, str] | None = None) -> None:
         super().__init__()
         self._file, self._named = file, dict(named or {})
+
+    def fits(self) -> bool:
+        """Whether the file has the columns that are needed; reads no further than these."""
+        try:
+            rows = self._parquet() if self._file.suffix == ".parquet" else self._csv()
+            return bool(self._places([str(name) for name in next(rows)[1]]))
+        except UnreadableFileError:
+            return False
 
     def parts(self) -> Iterator[Logged]:
         """The rounds of the file; raises UnreadableFileError when it is no such table."""

@@ -1,1 +1,1 @@
-"""What another policy would have earned on this log: estimators, intervals, refusals."""
+"""What another policy would have earned: estimators, intervals, refusals."""

@@ -1,4 +1,4 @@
-"""The answer to "what would this policy have earned": estimates, or why there are none."""
+"""What a log says of a policy: estimates, or why there are none."""
 
 from typing import Self
 

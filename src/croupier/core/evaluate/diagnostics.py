@@ -1,4 +1,4 @@
-"""When not to believe an estimate: support, effective sample size, weights; refusals."""
+"""When not to believe an estimate: support, weights, refusals."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The registry of off-policy estimators: each a function of a tally, with its interval."""
+"""The registry of off-policy estimators: functions of a tally."""
 
 from collections.abc import Callable
 from typing import NamedTuple

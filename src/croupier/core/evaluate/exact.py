@@ -1,4 +1,4 @@
-"""Sums of floating-point numbers without any rounding: the same in every order and split."""
+"""Sums of floats without rounding: the same in every order and split."""
 
 import numpy as np
 

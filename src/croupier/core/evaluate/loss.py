@@ -1,4 +1,4 @@
-"""What is lost on average by choosing an arm now: expected loss under Beta beliefs."""
+"""Expected loss: what choosing an arm now would cost."""
 
 import numpy as np
 from scipy import special

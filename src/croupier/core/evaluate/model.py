@@ -1,4 +1,4 @@
-"""A reward model for DM and DR: smoothed means by arm and position, learned on other folds."""
+"""A reward model for DM and DR: smoothed means, learned on other folds."""
 
 from typing import Self
 
@@ -20,8 +20,8 @@ PRIOR_TRIALS = 10.0
 class RewardModel:
     """q(position, arm) = (κ·m₀ + Σr)/(κ + n), κ = 10, m₀ the mean of all rounds of other folds.
 
-    What it knows is integers (rewards as whole millionths), so that models of parts of a log add
-    up to the same in any order.
+    What it knows is whole millionths of rewards, so that models of parts of a log add up to the
+    same in any order (while a total is below 9·10⁹; then digits beyond the sixteenth are lost).
 
     >>> model = RewardModel(positions=1, arms=2)
     >>> zero, arm = np.zeros(4, dtype=np.int64), np.array([0, 0, 1, 1])
@@ -32,7 +32,7 @@ class RewardModel:
 
     def __init__(self, positions: int, arms: int) -> None:
         self.n = np.zeros((FOLDS, positions, arms), dtype=np.int64)
-        self.r = np.zeros((FOLDS, positions, arms), dtype=np.int64)
+        self.r = np.zeros((FOLDS, positions, arms))
 
     def add(self, position: IntArray, arm: IntArray, fold: IntArray, reward: FloatArray) -> Self:
         """Learn from some rounds."""
@@ -41,7 +41,7 @@ class RewardModel:
         counts = np.bincount(place, minlength=self.n.size)
         micros = np.bincount(place, weights=np.rint(reward * MICRO), minlength=self.r.size)
         self.n += counts.reshape(self.n.shape)
-        self.r += micros.astype(np.int64).reshape(self.r.shape)
+        self.r += micros.reshape(self.r.shape)
         return self
 
     def __iadd__(self, other: "RewardModel") -> Self:

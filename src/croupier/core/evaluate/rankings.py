@@ -1,4 +1,4 @@
-"""Rankings: columns of the estimators that look at positions and at what stands above."""
+"""Rankings: what estimators need of positions and of what stands above."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Replay: a policy that learns, on a log of uniform draws; where both agree, it learns."""
+"""Replay: a policy that learns, on a log of uniform draws."""
 
 from collections.abc import Callable
 from typing import NamedTuple

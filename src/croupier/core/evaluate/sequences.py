@@ -17,7 +17,7 @@ _PSI = np.where(
     _STAKES < 1e-4, _STAKES**2 * (0.5 + _STAKES / 3), -np.log1p(-_STAKES) - _STAKES
 )  # the series where the difference would lose its digits
 _LEAST_REACH = 1e-9
-_POINTS, _HALVINGS = 256, 60
+_POINTS, _HALVINGS = 128, 40
 
 
 class Interval(NamedTuple):

@@ -1,4 +1,4 @@
-"""What one reading of a log finds: its arms, the range of rewards and propensities, a model."""
+"""What one reading of a log finds: its arms, ranges, and a reward model."""
 
 from collections.abc import Iterable, Sized
 from typing import NamedTuple, Protocol, Self
@@ -42,7 +42,7 @@ class Survey(NamedTuple):
     def uniform(self) -> bool:
         """Whether every arm was drawn with the same probability, which then is 1/K or more."""
         arms = self.model.n.shape[2]
-        return uniform_log(self.least, self.most) and self.least * arms > 0.999
+        return self.rounds > 0 and uniform_log(self.least, self.most) and self.least * arms > 0.999
 
     @classmethod
     def of(cls, parts: Iterable[Logged], named: Named) -> Self:

@@ -1,4 +1,4 @@
-"""What all estimators are functions of: a count, exact sums, largest values. A monoid."""
+"""A count, exact sums, largest values: a monoid that estimators read."""
 
 from collections.abc import Mapping
 from typing import Self

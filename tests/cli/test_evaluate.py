@@ -1,5 +1,6 @@
 """croupier evaluate: estimates where a log carries them, refusals where it does not."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -204,6 +205,12 @@ def test_what_cannot_be_asked_is_said(
         ("no.db", None, "no such file"),
         ("empty.csv", b"", "no column for action"),
         ("odd.csv.gz", b"not gzip", "odd.csv.gz"),
+        (
+            "broken.csv.gz",
+            gzip.compress(b"action,reward,propensity\n" * 99)[:-30] + b"x" * 30,
+            "gz",
+        ),
+        ("log.db", b"not SQLite, but long enough to have a header of sixteen bytes", "log.db"),
         ("odd.parquet", b"not parquet", "odd.parquet"),
         ("odd.csv", b"action,reward,propensity\n\xff\xfe,1,1\n", "odd.csv"),
     ],

@@ -47,7 +47,7 @@ class DsjsonLog(Rows):
         try:
             with self._file.open("rb") as lines:
                 first = msgspec.json.decode(lines.readline(), type=_Line)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return first.cost is not None or bool(first.outcomes)
 
@@ -69,7 +69,7 @@ class DsjsonLog(Rows):
     def _line(self, number: int, text: bytes, decoder: "msgspec.json.Decoder[_Line]") -> None:
         try:
             line = decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.refuse(number, "", str(error))
             return
         if line.skip:

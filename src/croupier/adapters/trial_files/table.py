@@ -3,6 +3,7 @@
 import csv
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,6 +20,7 @@ ROLES = {
 }
 """What is read, and the names under which each column is looked for."""
 
+_BROKEN = (OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zlib.error)
 _NEEDED = ("action", "reward", "propensity")
 _OPENERS: dict[str, Callable[..., TextIO]] = {".gz": gzip.open, ".xz": lzma.open}
 
@@ -79,7 +81,7 @@ class TableLog(Rows):
                 yield 1, next(reader, [])
                 for row in reader:
                     yield reader.line_num, row
-        except (OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError) as error:
+        except _BROKEN as error:
             raise UnreadableFileError(f"{self._file}: {error}") from error
 
     def _parquet(self) -> Iterator[tuple[int, Sequence[Any]]]:

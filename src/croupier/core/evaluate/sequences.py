@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from croupier.core.arms.panels import FloatArray
 
@@ -17,7 +16,7 @@ _PSI = np.where(
     _STAKES < 1e-4, _STAKES**2 * (0.5 + _STAKES / 3), -np.log1p(-_STAKES) - _STAKES
 )  # the series where the difference would lose its digits
 _LEAST_REACH = 1e-9
-_POINTS, _HALVINGS = 128, 40
+_POINTS, _CLOSER = 128, 6
 
 
 class Interval(NamedTuple):
@@ -59,13 +58,17 @@ def log_evidence(gains: Moments, reach: FloatArray | float) -> FloatArray:
     b = np.maximum(np.asarray(reach, dtype=np.float64), _LEAST_REACH)[..., None]
     penalty = _PSI / (b * b)
     gained, squares = np.asarray(gains.s)[..., None], np.asarray(gains.s2)[..., None]
-    mixed = special.logsumexp(_STAKES / b * gained - penalty * squares, axis=-1)
-    return np.asarray(mixed - np.log(len(_STAKES)))
+    return _log_mean_exp(_STAKES / b * gained - penalty * squares, axis=-1)
 
 
 def either(*evidence: FloatArray) -> FloatArray:
     """The log capital of bettors who share their stakes equally; none of them needs to be right."""
-    return np.asarray(special.logsumexp(np.stack(evidence), axis=0) - np.log(len(evidence)))
+    return _log_mean_exp(np.stack(evidence), axis=0)
+
+
+def _log_mean_exp(x: FloatArray, axis: int) -> FloatArray:
+    largest = x.max(axis=axis, keepdims=True)
+    return np.asarray(np.log(np.exp(x - largest).mean(axis=axis)) + largest.squeeze(axis))
 
 
 def furthest(
@@ -76,19 +79,16 @@ def furthest(
     `evidence` gives the log capital against each candidate value, and against all beyond it.
     """
     level = -np.log(alpha)
-    grid = np.linspace(near, far, _POINTS)
-    hits = np.flatnonzero(evidence(grid) >= level)
-    if not len(hits):
-        return far
-    if not hits[0]:
-        return near
-    kept, rejected = float(grid[hits[0] - 1]), float(grid[hits[0]])
-    for _ in range(_HALVINGS):
-        middle = (kept + rejected) / 2
-        if evidence(np.array([middle]))[0] >= level:
-            rejected = middle
-        else:
-            kept = middle
+    kept, rejected = near, far
+    for closer in range(_CLOSER):
+        grid = np.linspace(kept, rejected, _POINTS)
+        hits = np.flatnonzero(evidence(grid) >= level)
+        if not closer and not len(hits):
+            return far
+        first = int(hits[0]) if len(hits) else _POINTS - 1
+        if not first:
+            return kept
+        kept, rejected = float(grid[first - 1]), float(grid[first])
     return rejected
 
 

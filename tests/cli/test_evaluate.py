@@ -207,7 +207,7 @@ def test_what_cannot_be_asked_is_said(
         ("odd.csv.gz", b"not gzip", "odd.csv.gz"),
         (
             "broken.csv.gz",
-            gzip.compress(b"action,reward,propensity\n" * 99)[:-30] + b"x" * 30,
+            gzip.compress(b"action,reward,propensity\n" * 99, mtime=0)[:-30] + b"x" * 30,
             "gz",
         ),
         ("log.db", b"not SQLite, but long enough to have a header of sixteen bytes", "log.db"),

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
@@ -37,6 +39,54 @@ def test_evidence_against_the_truth_rarely_ever_reaches_twenty(shape: str) -> No
         Moments(1, sums[:, -1] + 0.2 * ROUNDS, squares[:, -1] + 0.04 * ROUNDS), reach + 0.2
     )
     assert (wrong >= np.log(20)).mean() > 0.9
+
+
+# --- the same by arithmetic -----------------------------------------------------------------------
+
+
+@given(st.floats(1e-4, 50.0), st.floats(-1.0, 60.0))
+def test_a_factor_is_at_most_that_of_an_honest_bet(reach: float, gain: float) -> None:
+    """The mean over stakes of exp(…) is at most that of 1 + λx, which is fair: its mean is 1."""
+    x = gain * reach
+    capital = np.exp(log_evidence(Moments(1, x, x * x), reach))
+    assert capital <= np.mean(1.0 + 0.9 * 2.0 ** -np.arange(20.0) * gain) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.04, 0.9])
+@pytest.mark.parametrize("n", [1, 7, 60])
+def test_under_the_hypothesis_the_mean_capital_is_at_most_what_was_staked(
+    rate: float, n: int
+) -> None:
+    hits = np.arange(n + 1.0)
+    chance = np.exp(
+        special.gammaln(n + 1)
+        - special.gammaln(hits + 1)
+        - special.gammaln(n - hits + 1)
+        + hits * np.log(rate)
+        + (n - hits) * np.log1p(-rate)
+    )
+    capital = np.exp(log_evidence(Moments(n, hits, hits).about(rate), rate))
+    assert 0.5 < chance @ capital <= 1.0 + 1e-12
+
+
+def test_an_end_is_where_the_evidence_reaches_its_level() -> None:
+    coins = Moments(400, 90.0, 90.0)
+    low, high = mean_interval(coins, 0.0, 1.0)
+    mirrored = Moments(400, 310.0, 310.0)
+    assert log_evidence(coins.about(low), low) == pytest.approx(np.log(40), abs=1e-6)
+    assert log_evidence(mirrored.about(1 - high), 1 - high) == pytest.approx(np.log(40), abs=1e-6)
+    tally = Tally.of(columns(logged_rounds(np.random.default_rng(1), 3_000, np.zeros(3))))
+    found = ESTIMATORS["ips"].interval(tally, Limits())
+    plain = mean_interval(Moments(tally.n, tally.sum("wr"), tally.sum("w2r2")), 0.0, np.inf)
+    assert found
+    assert found.low == pytest.approx(plain.low, rel=1e-9)
+    calm = ESTIMATORS["snips"].interval(
+        Tally.of(
+            columns(Rounds(*(np.repeat(x, 400) for x in ([0.0, 1.0], [0.5, 0.5], [0.5, 0.5]))))
+        ),
+        Limits(heaviest=1.0),
+    )
+    assert calm == pytest.approx(mean_interval(Moments(800, 400.0, 400.0), 0.0, 1.0), rel=1e-6)
 
 
 LOGGED, TARGET, RATE = (np.array(x) for x in ([0.5, 0.4, 0.1], [0.1, 0.2, 0.7], [0.3, 0.1, 0.2]))

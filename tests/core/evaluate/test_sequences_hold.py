@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.evaluate.estimators import ESTIMATORS, Limits
+from croupier.core.evaluate.estimators import ESTIMATORS, Limits, weighted_evidence
 from croupier.core.evaluate.rounds import Rounds, columns
 from croupier.core.evaluate.sequences import Moments, furthest, log_evidence, mean_interval
 from croupier.core.evaluate.tally import Tally
@@ -67,6 +67,21 @@ def test_under_the_hypothesis_the_mean_capital_is_at_most_what_was_staked(
     )
     capital = np.exp(log_evidence(Moments(n, hits, hits).about(rate), rate))
     assert 0.5 < chance @ capital <= 1.0 + 1e-12
+
+
+@pytest.mark.parametrize("n", [1, 12])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+def test_weighted_bets_are_fair(n: int, rate: float) -> None:
+    """The target's arm is logged with 1/10: weights 10 and 0, over every number of hits."""
+    shown, hits = np.meshgrid(np.arange(n + 1.0), np.arange(n + 1.0), indexing="ij")
+    shown, hits = shown[hits <= shown], hits[hits <= shown]
+    chance = special.binom(n, shown) * 0.1**shown * 0.9 ** (n - shown)
+    chance *= special.binom(shown, hits) * rate**hits * (1 - rate) ** (shown - hits)
+    assert chance.sum() == pytest.approx(1.0)
+    gains, mirrored = (Moments(n, 10 * x, 100 * x) for x in (hits, shown - hits))
+    for one, other, value in ((gains, mirrored, rate), (mirrored, gains, 1 - rate)):
+        capital = np.exp(weighted_evidence(one, other, np.full(len(hits), value), 10.0))
+        assert 0.5 < chance @ capital <= 1.0 + 1e-12
 
 
 def test_an_end_is_where_the_evidence_reaches_its_level() -> None:

@@ -77,6 +77,22 @@ def ips_interval(tally: Tally, limits: Limits) -> Interval:
     return _scaled(low, high, limits)
 
 
+def weighted_evidence(
+    gains: Moments, mirrored: Moments, m: FloatArray, heaviest: float | None
+) -> FloatArray:
+    """Evidence against "weighted gains in [0, B] have mean at most m"; B may not be known.
+
+    One bettor looks at gains, which are at least 0; the other, where B is known, at `mirrored`, the
+    weights less the gains, which are at most B and have mean at least 1 − m.
+    """
+    direct = log_evidence(gains.about(m), m)
+    if heaviest is None:
+        return direct
+    losses = mirrored.about(1.0 - m)
+    falls = Moments(losses.n, -np.asarray(losses.s), losses.s2)
+    return either(direct, log_evidence(falls, np.maximum(heaviest - 1.0 + m, 0.0)))
+
+
 def snips_interval(tally: Tally, limits: Limits) -> Interval:
     """For the target's mean reward m, from w·(r − m), whose mean is 0: calm where only w varies.
 
@@ -163,12 +179,7 @@ def _end(gains: Moments, mirrored: Moments, limits: Limits) -> float:
         return 0.0
 
     def evidence(m: FloatArray) -> FloatArray:
-        direct = log_evidence(gains.about(m), m)
-        if heaviest is None:
-            return direct
-        losses = mirrored.about(1.0 - m)
-        falls = Moments(n, -np.asarray(losses.s), losses.s2)
-        return either(direct, log_evidence(falls, np.maximum(heaviest - 1.0 + m, 0.0)))
+        return weighted_evidence(gains, mirrored, m, heaviest)
 
     centres = [float(gains.s) / n, 0.0 if heaviest is None else 1.0 - float(mirrored.s) / n]
     return furthest(evidence, min(max(*centres, 0.0), 1.0), 0.0, limits.alpha / 2)

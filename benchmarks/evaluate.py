@@ -10,7 +10,8 @@ import numpy as np
 from benchmarks.measure import cpu_micros
 from benchmarks.report import Row
 from croupier.config.trial_logs import open_trial_log
-from croupier.core.evaluate.estimators import ESTIMATORS, Limits
+from croupier.core.evaluate.estimators import ESTIMATORS
+from croupier.core.evaluate.intervals import Limits
 from croupier.core.evaluate.rankings import Rankings, ranking_columns
 from croupier.core.evaluate.rounds import Rounds, columns
 from croupier.core.evaluate.tally import Tally

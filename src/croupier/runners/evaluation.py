@@ -12,7 +12,8 @@ from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import Reading
 from croupier.core.evaluate.answer import Answer, Estimate
 from croupier.core.evaluate.diagnostics import ROUNDING, Diagnostics
-from croupier.core.evaluate.estimators import ESTIMATORS, Limits
+from croupier.core.evaluate.estimators import ESTIMATORS
+from croupier.core.evaluate.intervals import Limits
 from croupier.core.evaluate.replay import replay
 from croupier.core.evaluate.rounds import columns
 from croupier.core.evaluate.sequences import ALPHA, Interval, Moments, mean_interval

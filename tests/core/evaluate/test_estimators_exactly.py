@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from croupier.core.evaluate.estimators import ESTIMATORS, Limits, snips
+from croupier.core.evaluate.estimators import ESTIMATORS, snips
+from croupier.core.evaluate.intervals import Limits
 from croupier.core.evaluate.rankings import Rankings, ranking_columns
 from croupier.core.evaluate.rounds import Rounds, columns
 from croupier.core.evaluate.tally import Tally

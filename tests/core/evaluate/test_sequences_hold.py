@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.evaluate.estimators import ESTIMATORS, Limits, weighted_evidence
+from croupier.core.evaluate.estimators import ESTIMATORS
+from croupier.core.evaluate.intervals import Limits, weighted_evidence
 from croupier.core.evaluate.rounds import Rounds, columns
 from croupier.core.evaluate.sequences import Moments, furthest, log_evidence, mean_interval
 from croupier.core.evaluate.tally import Tally

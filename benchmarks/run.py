@@ -30,6 +30,7 @@ NAMES = (
     "loop",
     "restart",
     "snapshot_latency",
+    "evaluate",
 )
 
 

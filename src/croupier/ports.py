@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.evaluate.targets import Logged
 from croupier.core.learn import Counts
 from croupier.core.snapshot import Snapshot
 
@@ -164,3 +165,27 @@ class SnapshotCache(Protocol):
 
     def trim(self, at: int) -> int:
         """Drop snapshots published before `at`, but never the newest of an experiment."""
+
+
+class WrongRow(NamedTuple):
+    """A row that a trial log cannot use: its line, the column, and why."""
+
+    line: int
+    column: str
+    reason: str
+
+
+class TrialLog(Protocol):
+    """Rounds that somebody logged: who was shown what, with which probability, what it earned."""
+
+    arms: dict[str, int]
+    """Names of arms → their numbers; complete after the first reading."""
+    positions: dict[str, int]
+    wrong: list[WrongRow]
+    """Some of the rows left out in the last reading; `wrong_count` counts all."""
+    wrong_count: int
+    left_out: dict[str, int]
+    """Rounds that are in order and not of use here: how many, by why."""
+
+    def parts(self) -> Iterator[Logged]:
+        """The rounds in their order, some thousands at a time; may be read again."""

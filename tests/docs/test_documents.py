@@ -236,6 +236,25 @@ def test_keys_are_made_and_used_as_told(tmp_path: Path, monkeypatch: pytest.Monk
         names["croupier"].close()
 
 
+@pytest.mark.documents
+def test_a_policy_is_tested_on_a_log_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = "docs/howto/test-a-policy-on-your-log.md"
+    (block,) = blocks(page, "python")
+    check, asked, own = blocks(page, "sh")
+    monkeypatch.chdir(tmp_path)
+    exec(block, {})
+    assert "1.000×" in shell(tmp_path, check)
+    told = shell(tmp_path, asked)
+    found = json.loads(next(line for line in told.splitlines() if line.startswith("{")))
+    assert found["estimates"]["dr"]["low"] < 0.12 < found["estimates"]["dr"]["high"]
+    assert "bold" in (tmp_path / "bold.svg").read_text()
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
+    with server(tmp_path) as url:
+        _one_trial(url, "click")
+        refused = shell(tmp_path, f"{own.strip()} || [ $? = 1 ]")
+    assert "effective sample size" in refused
+
+
 def _one_trial(url: str, *kinds: str) -> None:
     before = _page(url)["observations"]
     token = post(f"{url}/v1/experiments/top-button/decide", {"unit": f"u-{before}"})["token"]

@@ -1,4 +1,4 @@
-"""A page of maths for every policy and posterior, whose numbers are computed."""
+"""A page of maths for every policy, posterior and estimator, whose numbers are computed."""
 
 import doctest
 from pathlib import Path
@@ -7,14 +7,17 @@ from typing import get_args
 import pytest
 
 from croupier.core.arms.posterior import Posterior
+from croupier.core.evaluate.estimators import ESTIMATORS
 from croupier.core.policies.registry import POLICIES
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "maths"
-NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior", "slates"]
+EVALUATION = [*ESTIMATORS, "replay", "sequence", "refusals", "ratio_check", "expected_loss"]
+NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior"]
+NAMES += ["slates", *EVALUATION]
 PARTS = ("**What for.**", "## Formula", "## When not", "## A number", "## Reference")
 
 
-def test_every_policy_and_posterior_has_a_page_and_no_page_is_idle() -> None:
+def test_everything_has_a_page_and_no_page_is_idle() -> None:
     assert sorted(page.stem for page in FOLDER.glob("*.md")) == sorted(NAMES)
 
 

@@ -9,6 +9,7 @@ from croupier.cli.arms import arms
 from croupier.cli.audit import audit
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
+from croupier.cli.evaluate import evaluate
 from croupier.cli.export import export
 from croupier.cli.imports import import_
 from croupier.cli.key import key
@@ -25,7 +26,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (up, arms, key, audit, export, demo, simulate, prior, replay, doctor):
+for command in (
+    up,
+    arms,
+    key,
+    audit,
+    export,
+    demo,
+    simulate,
+    evaluate,
+    prior,
+    replay,
+    doctor,
+):
     app.command(no_args_is_help=False)(command)
 app.command("import", no_args_is_help=False)(import_)
 

@@ -77,7 +77,7 @@ def _players(options: Options, policies: Sequence[str]) -> tuple[Players, list[f
     names = base.arms if base else tuple(map(_letter, range(len(rates))))
     players = {}
     for text in policies or ["" if base else "thompson"]:
-        made = _made(names, text or "thompson", {"refresh": "1m", **options.said})
+        made = experiment_of(names, text or "thompson", {"refresh": "1m", **options.said})
         if base:
             changes = {key: getattr(made, key) for key in options.said}
             made = replace(base, **changes, policy=made.policy if text else base.policy)
@@ -115,7 +115,7 @@ def _rates(text: str | None, arms: int) -> list[float]:
         raise _wrong("--arms", f"expected rates such as 0.02,0.03, got {text!r}") from None
 
 
-def _made(names: Sequence[str], policy: str, settings: dict[str, str]) -> Experiment:
+def experiment_of(names: Sequence[str], policy: str, settings: dict[str, str]) -> Experiment:
     """An experiment of these arms, read as from a croupier.toml."""
     kind, _, rest = policy.partition(":")
     if kind not in POLICIES:

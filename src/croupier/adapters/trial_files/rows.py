@@ -1,0 +1,108 @@
+"""Rows of any format, checked one by one, as parts of a log."""
+
+from collections.abc import Mapping
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+
+from croupier.core.evaluate.model import FOLDS
+from croupier.core.evaluate.targets import Logged
+from croupier.ports import WrongRow
+
+PART = 8192
+"""Rounds of one part."""
+
+_NAMED = 20
+
+
+class UnreadableFileError(Exception):
+    """A file that holds no log of trials: its name, and why."""
+
+
+class Row(NamedTuple):
+    """One round as it stands in a file: texts, and the propensities of all that was offered."""
+
+    arm: str
+    reward: object
+    propensity: object
+    position: str = ""
+    target: object = None
+    offered: Mapping[str, float] | None = None
+
+
+class Rows:
+    """Takes rows, keeps those that can be used, names those that cannot."""
+
+    def __init__(self) -> None:
+        self.arms: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        self.left_out: dict[str, int] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Read from the beginning again; numbers of arms and positions stay."""
+        self.wrong: list[WrongRow] = []
+        self.wrong_count = 0
+        self.rounds = 0
+        self._rows: list[tuple[int, int, int, float, float, float]] = []
+        self._offered: list[Mapping[str, float]] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether a part is complete."""
+        return len(self._rows) >= PART
+
+    def refuse(self, line: int, column: str, reason: str) -> None:
+        """Leave a row out, and say so."""
+        self.wrong_count += 1
+        if len(self.wrong) < _NAMED:
+            self.wrong.append(WrongRow(line, column, reason))
+
+    def add(self, line: int, row: Row) -> None:
+        """Take a row, or leave it out for the first thing that is wrong with it."""
+        reward, propensity = _number(row.reward), _number(row.propensity)
+        target = 0.0 if row.target is None else _number(row.target)
+        if not row.arm:
+            self.refuse(line, "action", "empty")
+        elif reward is None:
+            self.refuse(line, "reward", f"expected a number, got {row.reward!r:.40}")
+        elif propensity is None or not 0 < propensity <= 1:
+            reason = f"expected a probability above 0, at most 1, got {row.propensity!r:.40}"
+            self.refuse(line, "propensity", reason)
+        elif target is None or not 0 <= target <= 1:
+            self.refuse(line, "target", f"expected a probability, got {row.target!r:.40}")
+        else:
+            arm = self.arms.setdefault(row.arm, len(self.arms))
+            position = self.positions.setdefault(row.position, len(self.positions))
+            fold = self.rounds % FOLDS
+            self.rounds += 1
+            self._rows.append((arm, position, fold, reward, propensity, target))
+            if row.offered is not None:
+                self._offered.append(row.offered)
+                for name in row.offered:
+                    self.arms.setdefault(name, len(self.arms))
+
+    def take(self, *, with_target: bool = False) -> Logged:
+        """The rows so far as a part of a log."""
+        whole = np.array([row[:3] for row in self._rows], dtype=np.int64).reshape(-1, 3)
+        real = np.array([row[3:] for row in self._rows], dtype=np.float64).reshape(-1, 3)
+        offered = None
+        if self._offered:
+            offered = np.full((len(self._rows), len(self.arms)), np.nan)
+            for place, shares in enumerate(self._offered):
+                offered[place, [self.arms[name] for name in shares]] = [*shares.values()]
+        self._rows, self._offered = [], []
+        arm, position, fold = whole.T
+        reward, propensity, target = real.T
+        told = target if with_target else None
+        return Logged(arm, position, fold, reward, propensity, offered, told)
+
+
+def _number(value: object) -> float | None:
+    """A finite number, or None."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if isfinite(number) else None

@@ -1,0 +1,61 @@
+"""What an evaluation prints: refusals or estimates, and how far the log carries."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from croupier.core.evaluate.answer import Answer, Estimate
+from croupier.core.evaluate.estimators import ESTIMATORS
+
+_WRONG = 10
+
+
+def report(answer: Answer) -> None:
+    """Estimates with their intervals, or the reasons for which there are none."""
+    console = Console(highlight=False, markup=False)
+    console.print(f"{answer.policy} on {answer.log}: {answer.rounds:,} rounds")
+    if answer.learned_from:
+        console.print(f"learned from {answer.learned_from:,} rounds")
+    for reason, count in answer.left_out.items():
+        console.print(f"left out: {count:,} {reason}")
+    console.print()
+    for reason in answer.refused:
+        console.print(f"REFUSED: {reason}", style="red")
+    console.print(_table(answer))
+    if answer.diagnostics is not None:
+        told = answer.diagnostics
+        console.print(
+            f"\neffective rounds {told.effective:,.1f}, largest weight {told.largest_weight:,.4g}, "
+            f"mean weight {told.mean_weight:.4f} ({told.deviation:+.2f} standard errors from 1), "
+            f"target beyond the log {told.unsupported:.2%}"
+        )
+    _rows(answer)
+
+
+def _table(answer: Answer) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("estimate")
+    for column in ("value", f"{answer.confidence:.0%} from", "to", "of logged"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_row(*_cells("as logged", answer.logged, None), style="dim")
+    for name, estimate in (answer.estimates or {}).items():
+        table.add_row(*_cells(name, estimate, answer.logged.value))
+    return table
+
+
+def _cells(name: str, estimate: Estimate, logged: float | None) -> list[str]:
+    ends = ("?" if end is None else f"{end:.6g}" for end in (estimate.low, estimate.high))
+    ratio = f"{estimate.value / logged:.3f}×" if logged else ""
+    about = ESTIMATORS[name].about if name in ESTIMATORS else ""
+    return [name, f"{estimate.value:.6g}", *ends, ratio, about]
+
+
+def _rows(answer: Answer) -> None:
+    """Rows that could not be used, on stderr: the first of them, and how many."""
+    for line in answer.wrong[:_WRONG]:
+        print(line, file=sys.stderr)
+    if answer.wrong_rows:
+        more = f", {answer.wrong_rows - _WRONG:,} more like these" * (answer.wrong_rows > _WRONG)
+        print(f"{answer.wrong_rows:,} rows could not be used{more}", file=sys.stderr)

@@ -1,0 +1,124 @@
+"""croupier evaluate: what another policy would have earned on a log."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from croupier.cli.options import Json, Seed
+
+if TYPE_CHECKING:
+    from croupier.cli.questions import Question
+    from croupier.core.evaluate.answer import Answer
+
+Log = Annotated[
+    Path, typer.Argument(help="A data file, .csv[.gz], .parquet, VW .json; or a folder of these.")
+]
+Policy = Annotated[
+    str, typer.Option(help="uniform, logged, always:ARM, a file of weights, column, or a kind.")
+]
+Experiment = Annotated[str | None, typer.Option(help="Which experiment of a data file.")]
+Part = Annotated[str | None, typer.Option(help="Which log of a folder, such as random_all.")]
+Columns = Annotated[
+    str | None, typer.Option(help="Where columns have other names: action=arm_id,reward=sold.")
+]
+Rewards = Annotated[
+    str | None, typer.Option(help="The least and the largest possible reward; 0,1 if not said.")
+]
+Least = Annotated[
+    float | None,
+    typer.Option(help="No arm was ever drawn with a smaller propensity: narrower intervals."),
+]
+Confidence = Annotated[float, typer.Option(help="How sure intervals are to hold, at all times.")]
+Learn = Annotated[
+    float, typer.Option(min=0.01, max=0.99, help="A kind learns from this first share of the log.")
+]
+Picture = Annotated[Path | None, typer.Option(help="Write estimates and intervals as an SVG.")]
+
+
+def evaluate(  # noqa: PLR0913 - one parameter an option
+    log: Log,
+    policy: Policy = "uniform",
+    experiment: Experiment = None,
+    part: Part = None,
+    columns: Columns = None,
+    rewards: Rewards = None,
+    least_propensity: Least = None,
+    confidence: Confidence = 0.95,
+    learn: Learn = 0.5,
+    seed: Seed = 1,
+    picture: Picture = None,
+    *,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Let a kind learn as it goes, on uniform draws.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell from a log what another policy would have earned: estimates with intervals.
+
+    Where the log cannot tell, it says why and gives no estimate (exit code 1). A log has a row a
+    round: action, reward, propensity, perhaps position and target (the policy's probability of
+    that action, for `column`); rows that cannot be used are named and counted. Policies:
+
+    * `uniform`, `logged` (a check: it must give the logged mean), `always:ARM`, `column`;
+    * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
+      a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
+    * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
+      and evaluated on the rest, or with `--replay` learning as it goes.
+
+    For example:
+
+      croupier evaluate croupier.db --experiment top-button --policy always:install
+
+      croupier evaluate log.csv --policy weights.json --least-propensity 0.01 --picture log.svg
+
+      croupier evaluate open_bandit --part random_all --policy bts --json
+
+      croupier evaluate open_bandit --part random_all --policy ucb1 --replay
+    """
+    import msgspec
+
+    from croupier.cli.estimates import report
+    from croupier.cli.questions import Asked, question
+
+    said = Asked(log, policy, experiment, part, columns, rewards, least_propensity, confidence)
+    asked = question(said, learn if not replay else None, seed)
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
+    found = _answered(asked, quiet=as_json)
+    if picture is not None:
+        _draw(found, picture)
+    if as_json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        report(found)
+    if found.refused:
+        raise typer.Exit(1)
+
+
+def _draw(found: "Answer", file: Path) -> None:
+    from croupier.runners.forest import forest
+
+    file.write_text(forest(found), encoding="utf-8")
+    print(f"wrote {file}", file=sys.stderr)
+
+
+def _answered(asked: "Question", *, quiet: bool) -> "Answer":
+    """Read the log as often as it takes, and count the rounds where somebody may look."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    from croupier.config.errors import ConfigError
+    from croupier.config.trial_logs import UnreadableFileError
+
+    hidden = quiet or not sys.stderr.isatty()
+    shown = (SpinnerColumn(), TextColumn("{task.completed:,} rounds read"))
+    with Progress(*shown, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        try:
+            return asked.answer(lambda rounds: bar.advance(task, rounds))
+        except UnreadableFileError as error:
+            raise ConfigError(str(error)) from None
+        finally:
+            asked.close()

@@ -1,0 +1,189 @@
+"""From options to what an evaluation is asked: which log, which policy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import typer
+
+from croupier.cli.players import experiment_of
+from croupier.config.backends import open_backends
+from croupier.config.errors import ConfigError
+from croupier.config.trial_logs import is_trial_file, open_trial_log, read_weights, trial_file
+from croupier.core.evaluate.answer import Answer
+from croupier.core.evaluate.targets import Target, always
+from croupier.core.policies.base import Allocation
+from croupier.core.policies.registry import POLICIES
+from croupier.ports import TrialLog
+from croupier.runners.declare import read_declarations
+from croupier.runners.evaluation import Evaluation, Terms
+from croupier.runners.own_trials import OwnTrials
+
+
+class Asked(NamedTuple):
+    """What was said on the command line; None where nothing was."""
+
+    log: Path
+    policy: str
+    experiment: str | None = None
+    part: str | None = None
+    columns: str | None = None
+    rewards: str | None = None
+    least: float | None = None
+    confidence: float = 0.95
+
+
+class Question(NamedTuple):
+    """A log, what is stated about it, and the policy; `learn` is None for a replay."""
+
+    said: Asked
+    log: TrialLog
+    terms: Terms
+    learn: float | None
+    seed: int
+    close: Callable[[], None]
+
+    def answer(self, progress: Callable[[int], None]) -> Answer:
+        """Read the log and answer; raises ConfigError, BadParameter for what cannot be asked."""
+        name, policy = self.said.log.name, self.said.policy
+        if self.said.part or self.said.experiment:
+            name += f" {self.said.part or self.said.experiment}"
+        kind = _kind(policy)
+        fixed = None if kind else self._weights()  # before reading: a missing file is told at once
+        work = Evaluation(self.log, self.terms, progress)
+        if isinstance(self.log, OwnTrials):
+            work.with_floor(self.log.floor)
+        arms = len(self.log.arms)
+        if kind is None or not work.survey.rounds:
+            return work.answer(name, policy, self._target(fixed))
+        reason = kind.problem(arms)
+        if reason:
+            raise _wrong("--policy", f"{reason} with {arms} arms")
+        if self.learn is None:
+            return work.replayed(name, f"{policy}, replayed", kind, self.seed)
+        first = int(work.survey.rounds * self.learn)
+        weights = np.tile(work.learned(kind, first), (len(self.log.positions), 1))
+        return work.answer(name, f"{policy}, learned", Target(weights), first)
+
+    def _weights(self) -> dict[str, dict[str, float]] | None:
+        """The weights in a file, when the policy is one; its arms are arms of the log, too."""
+        policy = self.said.policy
+        if policy in {"uniform", "logged", "column"} or policy.startswith("always:"):
+            return None
+        found = read_weights(_weights_file(self.said))
+        for arm in (arm for weights in found.values() for arm in weights):
+            self.log.arms.setdefault(arm, len(self.log.arms))
+        return found
+
+    def _target(self, fixed: dict[str, dict[str, float]] | None) -> Target:
+        policy, arms, positions = self.said.policy, self.log.arms, self.log.positions
+        if policy in {"logged", "column"}:
+            return Target(None, as_logged=policy == "logged")
+        if policy.startswith("always:"):
+            arm = policy.removeprefix("always:")
+            if arm not in arms:
+                raise _wrong("--policy", f"{arm!r} is none of {_some(list(arms))}")
+            return always(arms[arm], len(positions), len(arms))
+        if fixed is None:
+            active = self.log.active if isinstance(self.log, OwnTrials) else list(arms)
+            fixed = {"": dict.fromkeys(active, 1.0 / max(1, len(active)))}
+        weights = np.zeros((len(positions), len(arms)))
+        for position, row in positions.items():
+            known = fixed.get(position, fixed.get(""))
+            if known is None:
+                raise _wrong("--policy", f"{self.said.policy} has no weights at {position!r}")
+            for arm, weight in known.items():
+                weights[row, arms[arm]] = weight
+        return Target(weights)
+
+
+def question(said: Asked, learn: float | None, seed: int) -> Question:
+    """Open the log and check what was said; BadParameter names the option, ConfigError the file."""
+    if not 0.5 <= said.confidence < 1:
+        raise _wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
+    if said.least is not None and not 0 < said.least <= 1:
+        raise _wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
+    if learn is None and _kind(said.policy) is None:
+        raise _wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
+    low, high = _pair(said.rewards)
+    terms = Terms(low, high, said.least, 1 - said.confidence)
+    if is_trial_file(said.log):
+        if said.experiment is not None:
+            raise _wrong("--experiment", f"{said.log} is no data file")
+        log = open_trial_log(said.log, said.part, _columns(said.columns))
+        return Question(said, log, terms, learn, seed, lambda: None)
+    return _own(said, terms, learn, seed)
+
+
+def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
+    if not said.log.exists():
+        raise ConfigError(f"{said.log}: no such file")
+    backends = open_backends(said.log, read_only=True)
+    try:
+        declarations = read_declarations(backends)
+        own = OwnTrials(backends, declarations, _experiment(said, declarations.names()))
+    except BaseException:
+        backends.close()
+        raise
+    if said.rewards is None:
+        low, high = own.spec.reward.bounds
+        terms = terms._replace(low=low, high=high)
+    return Question(said, own, terms, learn, seed, backends.close)
+
+
+def _experiment(said: Asked, names: list[str]) -> str:
+    if said.experiment is None and len(names) > 1:
+        raise _wrong("--experiment", f"needed to choose one of {', '.join(names)}")
+    name = said.experiment or next(iter(names), "")
+    if name not in names:
+        raise _wrong("--experiment", f"{name!r} is none of {_some(names)}")
+    return name
+
+
+def _kind(policy: str) -> Allocation | None:
+    """A policy of the registry with its settings; "uniform" alone needs no learning."""
+    kind = policy.partition(":")[0]
+    if kind not in POLICIES or policy == "uniform":
+        return None
+    return experiment_of(["a", "b"], policy, {}).policy
+
+
+def _weights_file(said: Asked) -> Path:
+    """The file that a policy names: itself, or the action distribution of an Open Bandit log."""
+    if said.log.is_dir() and "/" not in said.policy and "." not in said.policy:
+        campaign = (said.part or "").replace("/", "_").rpartition("_")[2]
+        file = trial_file(said.log, said.part).parent / f"{said.policy}_action_dist_{campaign}.csv"
+        if file.exists():
+            return file
+    if not Path(said.policy).is_file():
+        known = ", ".join(["uniform", "logged", "column", "always:ARM", *POLICIES])
+        raise _wrong("--policy", f"{said.policy!r} is no file, and none of {known}")
+    return Path(said.policy)
+
+
+def _pair(text: str | None) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in (text or "0,1").split(","))
+    except ValueError:
+        raise _wrong("--rewards", f"expected two numbers such as 0,1, got {text!r}") from None
+    if not low < high:
+        raise _wrong("--rewards", f"the first must be the smaller, got {text!r}")
+    return low, high
+
+
+def _columns(text: str | None) -> dict[str, str]:
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    roles = ("action", "reward", "propensity", "position", "target")
+    for role, _, name in pairs:
+        if role not in roles or not name:
+            raise _wrong("--columns", f"expected {'|'.join(roles)}=NAME, got {role!r}")
+    return {role: name for role, _, name in pairs}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+
+
+def _wrong(option: str, reason: str) -> typer.BadParameter:
+    return typer.BadParameter(reason, param_hint=option)

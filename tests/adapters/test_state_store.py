@@ -184,50 +184,15 @@ def test_a_commit_after_one_that_failed_is_whole(opened: Opened) -> None:
     assert opened.states.load().counts["b", "late"] == 2
 
 
-# --- open stories ---------------------------------------------------------------------------------
-
-
-def test_no_copy_of_the_open_stories_is_an_empty_one(opened: Opened) -> None:
-    assert opened.states.load_open() == []
-
-
-def test_a_copy_of_the_open_stories_replaces_the_one_before(opened: Opened) -> None:
-    chunks = [b"first", bytes(range(256)) * 400, b"\x00"]
-    opened.states.save_open(iter(chunks))
-    assert opened.states.load_open() == chunks
-    opened.states.save_open([b"other"])
-    assert opened.states.load_open() == [b"other"]
-    opened.states.save_open([])
-    assert opened.states.load_open() == []
-
-
-def test_an_empty_chunk_is_a_chunk(opened: Opened) -> None:
-    opened.states.save_open([b"first", b"", b"last"])
-    assert opened.states.load_open() == [b"first", b"", b"last"]
-
-
-def test_a_copy_that_breaks_off_leaves_the_one_before(opened: Opened) -> None:
-    def breaking_off() -> Any:
-        yield b"half"
-        raise RuntimeError("broken off")
-
-    opened.states.save_open([b"whole"])
-    with pytest.raises(RuntimeError):
-        opened.states.save_open(breaking_off())
-    assert opened.states.load_open() == [b"whole"]
-
-
 # --- what lasts -----------------------------------------------------------------------------------
 
 
 def test_a_commit_is_there_after_reopening(reopen: Reopen) -> None:
     one = reopen(START)
     one.states.commit(FULL)
-    one.states.save_open([b"copy"])
     before = plain(one.states.load())
     other = reopen(START)
     assert plain(other.states.load()) == before
-    assert other.states.load_open() == [b"copy"]
     other.states.commit(FULL)
     assert other.states.load().sums[key()] == HUGE + HUGE
     assert other.states.load().counts["b", "late"] == 2

@@ -7,17 +7,19 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from croupier.ports import UnavailableError
+from croupier.ports import UnavailableError, UnusableError
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection, int], T]
 """What to do in the transaction; the second argument is the append stamp."""
 
-SCHEMA_VERSION = 1
+LATER = {2: "CREATE TABLE ids (id BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"}
+"""What each version added to schema.sql, which is version 1: older files are brought up to date."""
+SCHEMA_VERSION = max(LATER)
 APPLICATION = 0x43524F55  # "CROU"
 
 
-class DataFileError(Exception):
+class DataFileError(UnusableError):
     """The data file cannot be used: not ours, newer than us, or in use."""
 
 

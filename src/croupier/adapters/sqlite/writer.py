@@ -13,7 +13,7 @@ from typing import Any
 
 from croupier.adapters.sqlite.file import (
     APPLICATION,
-    SCHEMA_VERSION,
+    LATER,
     DataFileError,
     Job,
     Reader,
@@ -119,9 +119,10 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
             schema = files("croupier.adapters.sqlite").joinpath("schema.sql").read_text()
             connection.executescript(
                 f"BEGIN; {schema} PRAGMA application_id = {APPLICATION};"
-                f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                "PRAGMA user_version = 1; COMMIT;"
             )
         check(connection, path)
+        _bring_up_to_date(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA journal_size_limit = 67108864")
@@ -129,6 +130,13 @@ def _open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise DataFileError(f"{path}: {error}") from error
     return connection
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for later, sql in LATER.items():
+        if version < later:
+            connection.executescript(f"BEGIN; {sql} PRAGMA user_version = {later}; COMMIT;")
 
 
 def _lock_file(path: Path) -> Any:

@@ -16,9 +16,10 @@ from croupier.core.policies.thompson import Thompson
 from croupier.core.reward import Reward, Term
 from croupier.core.snapshot import Snapshot
 from croupier.ports import SnapshotCache
-from tests.adapters.backends import START, Opened
+from tests.adapters.backends import CACHE, START, Opened
 
 Reopen = Callable[[int], Opened]
+PORT = CACHE
 READING = Reading(n=(3.0, 0.0), r=(1.5, 0.0), r2=(1.0, 0.0))
 BINARY = Reward({"click": Term(1.0)})
 

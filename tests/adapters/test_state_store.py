@@ -10,9 +10,12 @@ from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Late, StaleError, Standing
-from tests.adapters.backends import START, Opened
+from tests.adapters.backends import START, STATES, Opened
 
 Reopen = Callable[[int], Opened]
+PORT = STATES
+with_log = pytest.mark.only(shared=True)
+without_log = pytest.mark.only(shared=False)
 TICK = codec.encode(Tick())
 HUGE = Sums(2**70, 2**80 + 1, -(2**90), 3, 2**100, 5, 2**128 + 7, 2**200 + 11)
 NOTHING = Standing({}, 0, {}, {}, {})

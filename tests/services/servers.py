@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 from contextlib import suppress
-from glob import glob
 from pathlib import Path
 
 from tests.services.service import ROOT, Service, ServiceError, binary, connects, free_port
@@ -95,8 +94,9 @@ def _as_postgres() -> list[str]:
 
 
 def _postgres(name: str) -> str:
-    newest = sorted(glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))
-    return binary(name, "postgresql", *reversed(newest))
+    found = Path("/usr/lib/postgresql").glob("*/bin")
+    newest = sorted(found, key=lambda path: int(path.parent.name), reverse=True)
+    return binary(name, "postgresql", *map(str, newest))
 
 
 PROPERTIES = """\

@@ -1,0 +1,161 @@
+"""Which Kafka, which topics in it, and whether they are as we declare them."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from croupier.ports import ARMS, Positions, UnavailableError, UnusableError
+
+MOST_BYTES = 8 << 20
+"""The largest message; a record cannot be larger."""
+
+_DECLARED = {
+    "message.timestamp.type": "LogAppendTime",
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",  # what is dropped is for `trim` to say
+    "retention.bytes": "-1",
+    "max.message.bytes": str(MOST_BYTES),
+}
+_REQUIRED = ("message.timestamp.type", "cleanup.policy")
+
+
+class Cluster(NamedTuple):
+    """A Kafka cluster as we use it; `options` are librdkafka's, for example for SASL and TLS.
+
+    Topics are named `prefix.topic`. A call that was not answered within `patience` seconds fails.
+    """
+
+    servers: str
+    prefix: str
+    partitions: int = 1
+    replication: int = -1
+    patience: float = 10.0
+    options: Mapping[str, str] = {}
+
+    def settings(self, **ours: Any) -> dict[str, Any]:
+        """What every client of this cluster is configured with."""
+        return {"bootstrap.servers": self.servers, **self.options, "log_level": 2, **ours}
+
+    def topic(self, name: str) -> str:
+        """The topic's name in Kafka."""
+        return f"{self.prefix}.{name}"
+
+    def parts(self, topic: str) -> range:
+        """Its partitions as declared; `arms` is a history, and has one."""
+        return range(1 if topic == ARMS else self.partitions)
+
+
+class Topics:
+    """Asks the brokers about topics: makes and checks them, finds offsets, drops records."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self._admin = AdminClient(cluster.settings())
+
+    def make(self, topics: Iterable[str]) -> None:
+        """Create the topics that are missing, as declared."""
+        new = [
+            NewTopic(
+                self.cluster.topic(topic),
+                len(self.cluster.parts(topic)),
+                self.cluster.replication,
+                config=_DECLARED,
+            )
+            for topic in topics
+        ]
+        for made in self._ask(self._admin.create_topics, new).values():
+            try:
+                self._answer(made)
+            except UnavailableError as error:
+                cause = error.__cause__
+                known = KafkaError.TOPIC_ALREADY_EXISTS
+                if not isinstance(cause, KafkaException) or cause.args[0].code() != known:
+                    raise
+
+    def check(self, topics: Iterable[str]) -> None:
+        """UnusableError, naming the topic, unless all are there and as declared."""
+        for topic in topics:
+            name = self.cluster.topic(topic)
+            try:
+                found = self._admin.list_topics(name, timeout=self.cluster.patience).topics[name]
+            except KafkaException as error:
+                raise self._away(error) from error
+            if found.error is not None:
+                raise UnusableError(f"kafka topic {name}: {found.error.str()}")
+            declared = len(self.cluster.parts(topic))
+            if len(found.partitions) != declared:
+                raise UnusableError(
+                    f"kafka topic {name} has {len(found.partitions)} partitions, {declared} are "
+                    "declared (partitions=… in the URL). A key's partition must never change: "
+                    "declare what is there, or use another prefix"
+                )
+            self._check_config(name)
+
+    def _check_config(self, name: str) -> None:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+        described = self._ask(self._admin.describe_configs, [resource])[resource]
+        config = {key: entry.value for key, entry in self._answer(described).items()}
+        for key in _REQUIRED:
+            if config.get(key) != _DECLARED[key]:
+                raise UnusableError(
+                    f"kafka topic {name}: {key} is {config.get(key)}, it must be {_DECLARED[key]}"
+                )
+
+    # --- offsets ----------------------------------------------------------------------------------
+
+    def starts(self, topic: str) -> Positions:
+        """The first offset that was not dropped, by partition."""
+        return self._offsets(topic, self.cluster.parts(topic), OffsetSpec.earliest())
+
+    def ends(self, topic: str) -> Positions:
+        """The offset behind the last message, by partition."""
+        return self._offsets(topic, self.cluster.parts(topic), OffsetSpec.latest())
+
+    def first_at(self, topic: str, partitions: Iterable[int], stamp: int) -> Positions:
+        """The first offset stamped at or after `stamp`; a partition without one is absent."""
+        found = self._offsets(topic, partitions, OffsetSpec.for_timestamp(max(0, stamp)))
+        return {partition: offset for partition, offset in found.items() if offset >= 0}
+
+    def newest_stamp(self, topic: str, partition: int) -> int:
+        """The greatest stamp that the partition holds; −1 when it is empty."""
+        place = TopicPartition(self.cluster.topic(topic), partition)
+        asked = self._ask(self._admin.list_offsets, {place: OffsetSpec.max_timestamp()})
+        return int(self._answer(asked[place]).timestamp)
+
+    def _offsets(self, topic: str, partitions: Iterable[int], which: OffsetSpec) -> Positions:
+        name = self.cluster.topic(topic)
+        asked = self._ask(
+            self._admin.list_offsets,
+            {TopicPartition(name, partition): which for partition in partitions},
+        )
+        return {place.partition: self._answer(found).offset for place, found in asked.items()}
+
+    def drop(self, topic: str, positions: Positions) -> None:
+        """Drop everything before these positions."""
+        name = self.cluster.topic(topic)
+        places = [TopicPartition(name, partition, at) for partition, at in positions.items()]
+        for dropped in self._ask(self._admin.delete_records, places).values() if places else ():
+            self._answer(dropped)
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    def _ask(self, what: Any, about: Any) -> dict[Any, "Future[Any]"]:
+        try:
+            asked: dict[Any, Future[Any]] = what(about, request_timeout=self.cluster.patience)
+        except KafkaException as error:
+            raise self._away(error) from error
+        return asked
+
+    def _answer(self, future: "Future[Any]") -> Any:
+        try:
+            return future.result(self.cluster.patience + 1)
+        except (KafkaException, TimeoutError) as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> UnavailableError:
+        reason = error.args[0] if error.args else "no answer"
+        text = reason.str() if isinstance(reason, KafkaError) else str(reason)
+        return UnavailableError(f"kafka {self.cluster.servers}: {text}")

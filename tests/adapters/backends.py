@@ -4,7 +4,6 @@ A new technology is one entry in TECHNOLOGIES: the contracts of its ports then r
 does not provide is there in memory.
 """
 
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from croupier.adapters.redis import RedisSnapshots
 from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
 from croupier.ports import EventLog, SnapshotCache, StateStore
 from tests.laws.streams import HandClock
+from tests.services.fixtures import URLS
 from tests.services.servers import Kafka, Postgres, Redis
 from tests.services.service import Service
 
@@ -61,10 +61,6 @@ class Ticking(HandClock):
         if name == "wall":
             time.sleep(0.004)
         super().__setattr__(name, value)
-
-
-URLS: dict[type[Service], str] = {}
-"""Filled by the fixture `running`."""
 
 
 def _memory(_: Path, clock: HandClock) -> Opened:
@@ -140,8 +136,3 @@ def members(port: str, **wanted: object) -> list[object]:
         if port in technology.ports.split()
         and all(getattr(technology, what) == value for what, value in wanted.items())
     ]
-
-
-def in_ci() -> bool:
-    """There, a server that is missing is a failure."""
-    return bool(os.environ.get("CI"))

@@ -3,17 +3,14 @@
 A file of contracts says which PORT it is about; a test may ask for more: `@only(ours=True)`.
 """
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.backends import START, TECHNOLOGIES, URLS, Opened, in_ci, members
+from tests.adapters.backends import START, TECHNOLOGIES, Opened, members
 from tests.laws.streams import HandClock
-from tests.services.servers import Kafka, Postgres, Redis
-from tests.services.service import Service, ServiceError, free_port
+from tests.services.fixtures import Running, provide
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,46 +25,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("opened", members(port, **wanted), indirect=True)
     if port and "reopen" in metafunc.fixturenames:
         metafunc.parametrize("reopen", members(port, lasts=True, **wanted), indirect=True)
-
-
-Running = Callable[[type[Service]], Service]
-
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
-    """Servers of our own, each started when it is first asked for, all stopped at the end."""
-    started: dict[type[Service], Service] = {}
-    with tempfile.TemporaryDirectory(prefix="croupier-services-") as folder:
-        Path(folder).chmod(0o711)  # PostgreSQL runs as another user
-
-        def ask(kind: type[Service]) -> Service:
-            if kind not in started:
-                service = kind(Path(folder) / kind.name, free_port())
-                try:
-                    service.start()
-                except ServiceError as error:
-                    service.stop()
-                    (pytest.fail if in_ci() else pytest.skip)(str(error))
-                started[kind] = service
-            return started[kind]
-
-        yield ask
-        for service in started.values():
-            service.stop()
-
-
-def provide(kind: type[Service], running: Running) -> None:
-    """Its URL: the environment's, or that of a server of our own."""
-    if kind not in URLS:
-        given = os.environ.get(f"CROUPIER_TEST_{kind.name.upper()}")
-        URLS[kind] = given or running(kind).url
-
-
-@pytest.fixture(scope="session")
-def services(running: Running) -> None:
-    """All three."""
-    for kind in (Redis, Postgres, Kafka):
-        provide(kind, running)
 
 
 @pytest.fixture

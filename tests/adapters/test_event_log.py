@@ -7,7 +7,7 @@ import pytest
 
 from croupier.core import codec
 from croupier.core.records import Tick
-from croupier.ports import EVENTS, FUNNELS, TOPICS, Entry, EventLog, Positions
+from croupier.ports import EVENTS, FUNNELS, TOPICS, Entry, EventLog, Positions, entries_between
 from tests.adapters.backends import LOG, START, Opened
 
 Reopen = Callable[[int], Opened]
@@ -144,6 +144,24 @@ def test_offsets_are_not_given_twice_after_all_was_trimmed(opened: Opened) -> No
     assert opened.log.since(EVENTS, 0) == ends
     opened.log.append(EVENTS, [record(9)]).result(10)
     assert numbers(opened.log.read(EVENTS, ends, 10)) == [9]
+
+
+def test_with_one_partition_keys_change_nothing(opened: Opened) -> None:
+    keys = [b"a", b"b", b"a"]
+    opened.log.append(EVENTS, [record(1), record(2), record(3)], keys).result(10)
+    assert [numbers([one]) for one in opened.log.read(EVENTS, {}, 10)] == [[1, 2, 3]]
+
+
+def test_a_stretch_of_the_log_is_all_of_it(opened: Opened) -> None:
+    fill(opened, 7, step=1)
+    start, end = {0: 2}, {0: 6}
+    before = opened.log.read(EVENTS, {}, 100)
+    offsets = [one.offset for one in before]
+    assert offsets == list(range(offsets[0], offsets[0] + 7))
+    stretch = entries_between(
+        opened.log, EVENTS, {0: offsets[0] + start[0]}, {0: offsets[0] + end[0]}
+    )
+    assert [one for entries in stretch for one in entries] == before[2:6]
 
 
 # --- what lasts -----------------------------------------------------------------------------------

@@ -94,12 +94,13 @@ class Service:
         self.send(signal.SIGCONT)
         self.send(self.end_signal)
         if not wait_for(lambda: self.pid is None, 30):
-            self.kill()
+            self.send(signal.SIGKILL)
+        self._bury()
 
     def kill(self) -> None:
         """End it as a power cut would."""
         self.send(signal.SIGKILL)
-        wait_for(lambda: self.pid is None, 30)
+        self._bury()
 
     def pause(self) -> None:
         """Let it hang: its connections stay, and nothing is answered."""
@@ -108,6 +109,12 @@ class Service:
     def resume(self) -> None:
         """Let it go on."""
         self.send(signal.SIGCONT)
+
+    def _bury(self) -> None:
+        """Wait for its end; a child is asked for its exit code, or it would be listed for ever."""
+        if self._child is not None:
+            self._child.wait(30)
+        wait_for(lambda: self.pid is None, 30)
 
     def send(self, what: signal.Signals) -> None:
         """A signal to its process, if it runs."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from croupier.adapters.durable import DurableSnapshots
 from croupier.adapters.stories import StoryFile
@@ -23,8 +23,9 @@ class Services(NamedTuple):
     """Where the parts of a distributed ring are.
 
     `log`: kafka://host:port[,host:port]/prefix?partitions=8. `states`:
-    postgresql://user@host/database. `cache`: redis://host:port/0. Name and password of Kafka, TLS
-    and the like are librdkafka's own options, behind `?`: every key with a dot in it.
+    postgresql://user@host/database?schema=croupier. `cache`: redis://host:port/0?prefix=croupier.
+    Name and password of Kafka, TLS and the like are librdkafka's own options, behind `?`: every
+    key with a dot in it.
     """
 
     log: str
@@ -45,9 +46,10 @@ def open_services(
             PostgresSnapshots,
             PostgresState,
         )
-    address, _, _ = _scheme(services.states, "states", "postgresql", "postgres")
+    _scheme(services.states, "states", "postgresql", "postgres")
+    address, schema = _take(services.states, "schema")
     with ExitStack() as opened:
-        database = opened.enter_context(closing(Database(address, read_only=read_only)))
+        database = opened.enter_context(closing(Database(address, schema, read_only=read_only)))
         cache = opened.enter_context(closing(open_cache(services.cache)))
         log = opened.enter_context(closing(open_log(services.log, read_only=read_only)))
         published = DurableSnapshots(PostgresSnapshots(database), cache)
@@ -57,7 +59,7 @@ def open_services(
 
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
     """The log that a kafka:// URL names; missing topics are made unless it is read only."""
-    _, servers, path = _scheme(url, "log", "kafka")
+    servers, path = _scheme(url, "log", "kafka")
     with _extra("kafka", "confluent_kafka"):
         from croupier.adapters.kafka import Cluster, KafkaLog  # noqa: PLC0415 - an extra
     options = dict(parse_qsl(urlsplit(url).query))
@@ -82,16 +84,25 @@ def open_cache(url: str) -> "RedisSnapshots":
     _scheme(url, "cache", "redis", "rediss", "unix")
     with _extra("redis", "redis"):
         from croupier.adapters.redis import RedisSnapshots  # noqa: PLC0415 - an extra
-    return RedisSnapshots(url)
+    return RedisSnapshots(*_take(url, "prefix"))
 
 
-def _scheme(url: str, what: str, *schemes: str) -> tuple[str, str, str]:
-    """The URL itself, its hosts, its path."""
+def _scheme(url: str, what: str, *schemes: str) -> tuple[str, str]:
+    """The hosts and the path of a URL; ConfigError, without its secrets, for another scheme."""
     parts = urlsplit(url)
     if parts.scheme not in schemes or (parts.scheme == "kafka" and not parts.netloc):
         shown = f"{parts.scheme}://…" if parts.scheme else "no URL"
         raise ConfigError(f"{what}: {shown}: expected {schemes[0]}://host:port/…")
-    return url, parts.netloc, unquote(parts.path.strip("/"))
+    return parts.netloc, unquote(parts.path.strip("/"))
+
+
+def _take(url: str, key: str, default: str = "croupier") -> tuple[str, str]:
+    """The URL without one of its options, which is ours, and that option."""
+    parts = urlsplit(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    ours = [value for name, value in options if name == key]
+    rest = urlencode([option for option in options if option[0] != key])
+    return urlunsplit(parts._replace(query=rest)), ours[-1] if ours else default
 
 
 def _whole(text: str, key: str, least: int = 1) -> int:

@@ -1,10 +1,11 @@
 """Which Kafka, which topics in it, and whether they are as we declare them."""
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from croupier.ports import ARMS, Positions, UnavailableError, UnusableError
@@ -19,7 +20,16 @@ _DECLARED = {
     "retention.bytes": "-1",
     "max.message.bytes": str(MOST_BYTES),
 }
+_ASK_SECONDS = 0.05
 _REQUIRED = ("message.timestamp.type", "cleanup.policy")
+
+
+_LEADER_MOVED = (
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+)
 
 
 class Cluster(NamedTuple):
@@ -74,15 +84,30 @@ class Topics:
                 known = KafkaError.TOPIC_ALREADY_EXISTS
                 if not isinstance(cause, KafkaException) or cause.args[0].code() != known:
                     raise
+        self._wait_for(topics)
+
+    def _wait_for(self, topics: Iterable[str]) -> None:
+        """Return when every broker that we ask knows them, and each partition has a leader."""
+        end = time.monotonic() + self.cluster.patience
+        while True:
+            try:
+                for topic in topics:
+                    error = self._described(self.cluster.topic(topic)).error
+                    if error is not None:
+                        raise self._away(KafkaException(error))
+                    self._offsets(topic, [0], OffsetSpec.latest())
+            except UnavailableError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(_ASK_SECONDS)
+            else:
+                return
 
     def check(self, topics: Iterable[str]) -> None:
         """UnusableError, naming the topic, unless all are there and as declared."""
         for topic in topics:
             name = self.cluster.topic(topic)
-            try:
-                found = self._admin.list_topics(name, timeout=self.cluster.patience).topics[name]
-            except KafkaException as error:
-                raise self._away(error) from error
+            found = self._described(name)
             if found.error is not None:
                 raise UnusableError(f"kafka topic {name}: {found.error.str()}")
             declared = len(self.cluster.parts(topic))
@@ -93,6 +118,12 @@ class Topics:
                     "declare what is there, or use another prefix"
                 )
             self._check_config(name)
+
+    def _described(self, name: str) -> Any:
+        try:
+            return self._admin.list_topics(name, timeout=self.cluster.patience).topics[name]
+        except KafkaException as error:
+            raise self._away(error) from error
 
     def _check_config(self, name: str) -> None:
         resource = ConfigResource(ResourceType.TOPIC, name)
@@ -121,17 +152,23 @@ class Topics:
 
     def newest_stamp(self, topic: str, partition: int) -> int:
         """The greatest stamp that the partition holds; −1 when it is empty."""
-        place = TopicPartition(self.cluster.topic(topic), partition)
-        asked = self._ask(self._admin.list_offsets, {place: OffsetSpec.max_timestamp()})
-        return int(self._answer(asked[place]).timestamp)
+        return int(self._list(topic, [partition], OffsetSpec.max_timestamp())[partition].timestamp)
 
     def _offsets(self, topic: str, partitions: Iterable[int], which: OffsetSpec) -> Positions:
+        listed = self._list(topic, partitions, which)
+        return {partition: found.offset for partition, found in listed.items()}
+
+    def _list(self, topic: str, partitions: Iterable[int], which: OffsetSpec) -> dict[int, Any]:
         name = self.cluster.topic(topic)
         asked = self._ask(
             self._admin.list_offsets,
             {TopicPartition(name, partition): which for partition in partitions},
         )
-        return {place.partition: self._answer(found).offset for place, found in asked.items()}
+        listed = {place.partition: self._answer(found) for place, found in asked.items()}
+        if any(found.offset == OFFSET_INVALID for found in listed.values()):
+            # What librdkafka says, without an error, of a partition that timed out.
+            raise UnavailableError(f"kafka {self.cluster.servers}: no answer about {name}")
+        return listed
 
     def drop(self, topic: str, positions: Positions) -> None:
         """Drop everything before these positions."""
@@ -157,5 +194,8 @@ class Topics:
 
     def _away(self, error: Exception) -> UnavailableError:
         reason = error.args[0] if error.args else "no answer"
-        text = reason.str() if isinstance(reason, KafkaError) else str(reason)
-        return UnavailableError(f"kafka {self.cluster.servers}: {text}")
+        if not isinstance(reason, KafkaError):
+            return UnavailableError(f"kafka {self.cluster.servers}: {reason}")
+        if reason.code() in _LEADER_MOVED:  # an admin client would ask the old one for minutes
+            self._admin = AdminClient(self.cluster.settings())
+        return UnavailableError(f"kafka {self.cluster.servers}: {reason.str()}")

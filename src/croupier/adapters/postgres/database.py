@@ -33,10 +33,14 @@ class Database:
         self._read_only = read_only
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        if read_only:
-            self.run(lambda connection: check(connection, schema))
-        else:
-            self.alone(lambda connection: bring_up_to_date(connection, schema))
+        try:
+            if read_only:
+                self.run(lambda connection: check(connection, schema))
+            else:
+                self.alone(lambda connection: bring_up_to_date(connection, schema))
+        except BaseException:
+            self.close()
+            raise
 
     def run(self, job: Job[T]) -> T:
         """Do the job in a transaction of its own.
@@ -93,7 +97,7 @@ class Database:
         connection = psycopg.connect(
             self._url, connect_timeout=seconds, application_name="croupier", autocommit=True
         )
-        milliseconds = int(self._patience * 1000)
+        milliseconds = int(self._patience * 800)  # the server, if it can, gives up before we do
         connection.execute(
             sql.SQL(
                 "SET search_path TO {}; SET statement_timeout = {}; SET lock_timeout = {}; "

@@ -52,7 +52,8 @@ def test_the_keys_are_those_of_the_reference(
     p = unique(tmp_path)
     cache.put(snapshot(1), TALLY)
     cache.put(snapshot(2), TALLY)
-    found = {key.decode() for key in beside.keys(f"{p}:*")}
+    keys: Any = beside.keys(f"{p}:*")
+    found = {key.decode() for key in keys}
     assert found == {
         f"{p}:versions",
         f"{p}:b:snapshot",

@@ -1,4 +1,4 @@
-"""A fast snapshot cache that may be flushed, before a durable history that may not."""
+"""A snapshot cache that may be flushed, before a history that may not."""
 
 import logging
 from collections.abc import Mapping

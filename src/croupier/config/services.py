@@ -1,4 +1,4 @@
-"""Kafka, PostgreSQL and Redis as URLs name them: the backends of the distributed ring."""
+"""Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager

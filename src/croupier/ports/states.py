@@ -1,4 +1,4 @@
-"""Arm states and what belongs to them: sums, positions, ids, records set aside."""
+"""Arm states and what belongs to them: sums, positions, ids, late records."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol

@@ -1,11 +1,12 @@
-"""The event log on Kafka: one message is the records of one append for one partition."""
+"""The event log on Kafka: a message is what one append has for one partition."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from croupier.adapters.kafka.cluster import Cluster, Topics
+from croupier.adapters.kafka.cluster import Cluster
 from croupier.adapters.kafka.producer import Appender
 from croupier.adapters.kafka.reader import TopicReader
+from croupier.adapters.kafka.topics import Topics
 from croupier.ports import TOPICS, Entry, Positions, partition_of
 
 

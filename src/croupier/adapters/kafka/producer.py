@@ -1,4 +1,4 @@
-"""Appending to Kafka: idempotent, acknowledged by all replicas, in a bounded buffer."""
+"""Appending to Kafka: idempotent, on all replicas, in a bounded buffer."""
 
 import logging
 import threading

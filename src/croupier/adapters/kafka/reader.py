@@ -1,11 +1,11 @@
-"""Reading a Kafka topic: from any positions, exactly what is there, stamps that never go back."""
+"""Reading a Kafka topic: exactly what is there, stamps that never go back."""
 
 import threading
 import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from croupier.adapters.kafka.cluster import Topics
+from croupier.adapters.kafka.topics import Topics
 from croupier.ports import Entry, Positions, UnavailableError
 
 _WAIT_SECONDS = 0.02

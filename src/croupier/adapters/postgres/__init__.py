@@ -1,4 +1,4 @@
-"""Arm states, their history, and snapshots in PostgreSQL: one transaction a commit."""
+"""Arm states, their history, and snapshots in PostgreSQL."""
 
 from croupier.adapters.postgres.database import Database
 from croupier.adapters.postgres.snapshots import PostgresSnapshots

@@ -1,4 +1,4 @@
-"""The ids of what was added, kept by data time in tables of a week, dropped whole."""
+"""The ids of what was added, by data time: a table a week, dropped whole."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The tables: numbered SQL files, each applied once, a newer one's tables refused."""
+"""The tables: numbered SQL files, each applied once; a newer one is refused."""
 
 from importlib.resources import files
 from typing import Any

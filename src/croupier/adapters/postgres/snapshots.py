@@ -1,4 +1,4 @@
-"""Published snapshots in PostgreSQL: the history, and where version numbers are at home."""
+"""Published snapshots in PostgreSQL: history, and the home of version numbers."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Arm states, every intermediate state, ids, counts and positions: one transaction a commit."""
+"""Arm states in PostgreSQL, every intermediate one; a transaction a commit."""
 
 from collections.abc import Collection
 

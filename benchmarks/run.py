@@ -29,6 +29,7 @@ NAMES = (
     "loop",
     "restart",
     "snapshot_latency",
+    "stores",
 )
 
 

@@ -13,6 +13,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TIERS := $(VENV)/.tiers
+JARS  := .services/kafka-libs/.fetched
 CODE  := src tests $(wildcard benchmarks examples)
 LOCKS := $(wildcard requirements/*.txt)
 MAP   := tests/shape/architecture_map.py
@@ -27,13 +28,14 @@ SHELL := bash
 # The parts of `test` follow one another, also under `make -j`.
 .NOTPARALLEL:
 
-.PHONY: help setup test quick kill browser check format map lock demo bench clean
+.PHONY: help setup test quick kill browser services-test check format map lock demo bench clean \
+  jars services services-stop
 
 help: ## this list
 	@echo 'Croupier. First `make setup`, then `make demo` to see it run or `make test` to check it.'
 	@echo
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1 \2/p' $(firstword $(MAKEFILE_LIST)) \
-	  | while read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)$$/\1 \2/p' $(firstword $(MAKEFILE_LIST)) \
+	  | while read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -71,9 +73,25 @@ $(TIERS): $(STAMP) requirements/tiers.txt
 	  || $(BIN)/python -m pip install --quiet --require-hashes -r requirements/tiers.txt
 	@touch $(TIERS)
 
+jars: $(JARS) ## the jars of a Kafka broker, into .services/ (Maven, once)
+$(JARS): deploy/kafka/pom.xml
+	@command -v mvn >/dev/null || { echo 'On Debian or Ubuntu: apt-get install maven openjdk-17-jre-headless' >&2; exit 1; }
+	@rm -rf $(dir $(JARS))
+	mvn --quiet --batch-mode --file deploy/kafka/pom.xml dependency:copy-dependencies \
+	  -DincludeScope=runtime -DoutputDirectory=$(abspath $(dir $(JARS)))
+	@touch $(JARS)
+
+# --- services -------------------------------------------------------------------------------------
+
+services: $(STAMP) $(JARS) ## start Redis, PostgreSQL and Kafka on loopback; a line with the URL of each
+	@$(BIN)/python -m tests.services start
+
+services-stop: $(STAMP) ## stop them; what they hold stays in .services/, or in $CROUPIER_SERVICES
+	@$(BIN)/python -m tests.services stop
+
 # --- tests ----------------------------------------------------------------------------------------
 
-test: check quick kill browser ## everything: check, quick tests, then the tests of real processes and a browser
+test: check quick kill browser services-test ## everything: check, quick tests, real processes, a browser, real services
 
 quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
@@ -83,6 +101,9 @@ kill: $(STAMP) ## real processes: the documents' commands, then kill -9 under lo
 
 browser: $(TIERS) ## the beacon in a real Chromium (two minutes)
 	$(BIN)/pytest -m browser
+
+services-test: $(TIERS) $(JARS) ## the contracts over real Redis, PostgreSQL and Kafka (three minutes)
+	$(BIN)/pytest -m services
 
 check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks
 	$(BIN)/ruff format --check --quiet $(CODE)

@@ -31,6 +31,7 @@ NAMES = (
     "restart",
     "snapshot_latency",
     "evaluate",
+    "stores",
 )
 
 

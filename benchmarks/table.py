@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from croupier.adapters.memory import MemoryStories
 from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
 from croupier.clock import Clock
 from croupier.config.backends import Backends
@@ -121,7 +122,8 @@ def fill(path: Path, settings: Settings, decisions: int, span: int) -> Filled:
     clock = TurnedClock(begin)
     file = Writer(path, clock)
     log = SqliteLog(file)
-    declare(settings, Backends(clock, log, SqliteState(file), SqliteSnapshots(file), file.close))
+    ports = (log, SqliteState(file), SqliteSnapshots(file), MemoryStories())
+    declare(settings, Backends(clock, *ports, file.close))
     made = (
         decision(spec, dice, begin + number * span // decisions, number)
         for number in range(decisions)

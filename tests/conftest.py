@@ -1,6 +1,10 @@
-"""One Hypothesis profile for all tests: the same examples every time, and no clock that judges."""
+"""For all tests: one Hypothesis profile, the same examples every time; servers on demand."""
 
 from hypothesis import HealthCheck, settings
+
+from tests.services.fixtures import running, services
+
+__all__ = ["running", "services"]
 
 settings.register_profile(
     "croupier",

@@ -7,10 +7,14 @@ import pytest
 
 from croupier.core import codec
 from croupier.core.records import Tick
-from croupier.ports import EVENTS, FUNNELS, TOPICS, Entry, EventLog, Positions
-from tests.adapters.backends import START, Opened
+from croupier.ports import EVENTS, FUNNELS, TOPICS, Entry, EventLog, Positions, entries_between
+from tests.adapters.backends import LOG, START, Opened
 
 Reopen = Callable[[int], Opened]
+PORT = LOG
+ours = pytest.mark.only(ours=True)
+"""Of a clock that a test can set; Kafka's own promise is in test_kafka.py."""
+
 TICK = codec.encode(Tick())
 
 
@@ -93,6 +97,7 @@ def test_a_reader_at_the_end_sees_only_what_comes(opened: Opened) -> None:
     assert numbers(opened.log.read(EVENTS, ends, 10)) == [99]
 
 
+@ours
 def test_stamps_never_go_back(opened: Opened) -> None:
     for wall in (START, START + 50, START - 10_000, START - 20_000, START + 20):
         opened.clock.wall = wall
@@ -113,7 +118,8 @@ def test_since_finds_the_first_entry_at_or_after_a_stamp(opened: Opened) -> None
 def test_since_finds_the_first_of_equal_stamps(opened: Opened) -> None:
     for number in range(4):
         opened.log.append(EVENTS, [record(number)]).result(10)
-    found = opened.log.read(EVENTS, opened.log.since(EVENTS, START), 10)
+    first, *_ = opened.log.read(EVENTS, {}, 10)
+    found = opened.log.read(EVENTS, opened.log.since(EVENTS, first.stamp), 10)
     assert numbers(found) == [0, 1, 2, 3]
 
 
@@ -140,6 +146,24 @@ def test_offsets_are_not_given_twice_after_all_was_trimmed(opened: Opened) -> No
     assert numbers(opened.log.read(EVENTS, ends, 10)) == [9]
 
 
+def test_with_one_partition_keys_change_nothing(opened: Opened) -> None:
+    keys = [b"a", b"b", b"a"]
+    opened.log.append(EVENTS, [record(1), record(2), record(3)], keys).result(10)
+    assert [numbers([one]) for one in opened.log.read(EVENTS, {}, 10)] == [[1, 2, 3]]
+
+
+def test_a_stretch_of_the_log_is_all_of_it(opened: Opened) -> None:
+    fill(opened, 7, step=1)
+    start, end = {0: 2}, {0: 6}
+    before = opened.log.read(EVENTS, {}, 100)
+    offsets = [one.offset for one in before]
+    assert offsets == list(range(offsets[0], offsets[0] + 7))
+    stretch = entries_between(
+        opened.log, EVENTS, {0: offsets[0] + start[0]}, {0: offsets[0] + end[0]}
+    )
+    assert [one for entries in stretch for one in entries] == before[2:6]
+
+
 # --- what lasts -----------------------------------------------------------------------------------
 
 
@@ -151,6 +175,7 @@ def test_what_was_acknowledged_is_there_after_reopening(reopen: Reopen) -> None:
     assert numbers(everything(again.log)) == [0, 1, 2, 3, 4, 5]
 
 
+@ours
 def test_stamps_do_not_go_back_when_the_wall_was_set_back_meanwhile(reopen: Reopen) -> None:
     newest = fill(reopen(START), 3)[-1]
     behind = reopen(START - 3_600_000)
@@ -159,6 +184,7 @@ def test_stamps_do_not_go_back_when_the_wall_was_set_back_meanwhile(reopen: Reop
     assert behind.clock.now() >= newest
 
 
+@ours
 def test_stamps_do_not_go_back_for_any_topic(reopen: Reopen) -> None:
     one = reopen(START + 500)
     newest = one.log.append(FUNNELS, [TICK]).result(10)

@@ -1,6 +1,7 @@
 """The contract of SnapshotCache, over every technology."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -15,11 +16,13 @@ from croupier.core.policies.registry import POLICIES
 from croupier.core.policies.thompson import Thompson
 from croupier.core.reward import Reward, Term
 from croupier.core.snapshot import Snapshot
-from croupier.ports import SnapshotCache
-from tests.adapters.backends import START, Opened
+from croupier.ports import SnapshotCache, Tally
+from tests.adapters.backends import CACHE, START, Opened
 
 Reopen = Callable[[int], Opened]
+PORT = CACHE
 READING = Reading(n=(3.0, 0.0), r=(1.5, 0.0), r2=(1.0, 0.0))
+TALLY = Tally("home", [3, 0], [1_500_000, 0])
 BINARY = Reward({"click": Term(1.0)})
 
 
@@ -120,6 +123,40 @@ def test_trimming_keeps_the_newest_also_where_its_clock_was_behind(opened: Opene
     opened.cache.put(snapshot(2, at=START))
     opened.cache.trim(START + 50)
     assert versions(opened.cache) == [1, 2]
+
+
+def test_readers_are_given_what_is_newer_than_what_they_hold(opened: Opened) -> None:
+    cache = opened.cache
+    assert cache.newer({}) == []
+    cache.put(snapshot(3, "b"))
+    cache.put(snapshot(7, "c"))
+    cache.put(snapshot(4, "b"), TALLY)
+
+    def told(**held: int) -> list[tuple[str, int]]:
+        return sorted((one.experiment, one.version) for one in cache.newer(held))
+
+    assert told() == told(b=3, c=6, d=9) == [("b", 4), ("c", 7)]
+    assert told(b=4) == [("c", 7)]
+    assert told(b=4, c=7) == told(b=9, c=9) == []
+    assert cache.newer({"b": 3, "c": 7}) == [snapshot(4, "b")]
+
+
+def test_a_reader_may_wait_for_what_comes(opened: Opened) -> None:
+    """It hears of it without asking again; and when nothing comes, it goes on."""
+    cache = opened.cache
+    cache.put(snapshot(1))
+    assert cache.newer({"b": 1}, wait=0.01) == []
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(cache.newer, {"b": 1}, 30)
+        cache.put(snapshot(2))
+        assert waiting.result(20) == [snapshot(2)]
+
+
+def test_history_may_be_asked_for_from_before_a_version(opened: Opened) -> None:
+    for version in range(1, 8):
+        opened.cache.put(snapshot(version))
+    assert [one.version for one in opened.cache.history("b", 2, before=4)] == [2, 3]
+    assert opened.cache.history("b", 2, before=1) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("bc"), st.integers(1, 9)), max_size=12))

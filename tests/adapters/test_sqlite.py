@@ -384,65 +384,6 @@ def test_kill_9_in_the_middle_of_a_transaction_loses_nothing_acknowledged(path: 
     writer.close()
 
 
-# --- the copy of the open stories -----------------------------------------------------------------
-
-CHUNKS = [b"header", bytes(range(1, 64)), b"last"]
-
-
-def test_a_copy_cut_anywhere_is_no_copy(path: Path, writer: Writer) -> None:
-    states, file = SqliteState(writer), path.with_name("croupier.db.open")
-    states.save_open(CHUNKS)
-    whole = file.read_bytes()
-    for cut in range(len(whole)):
-        file.write_bytes(whole[:cut])
-        assert states.load_open() == []
-
-
-def test_a_copy_with_a_changed_byte_is_no_copy(path: Path, writer: Writer) -> None:
-    """Also in the lengths and the checksums."""
-    states, file = SqliteState(writer), path.with_name("croupier.db.open")
-    states.save_open(CHUNKS)
-    whole = file.read_bytes()
-    for place in range(len(whole)):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << place % 8
-        file.write_bytes(damaged)
-        assert states.load_open() == []
-
-
-def test_a_copy_whose_end_was_never_written_is_no_copy(path: Path, writer: Writer) -> None:
-    """After a power cut a file may have its length, and zeros where its last pages should be."""
-    states, file = SqliteState(writer), path.with_name("croupier.db.open")
-    states.save_open(CHUNKS)
-    whole = file.read_bytes()
-    for written in range(len(whole)):
-        file.write_bytes(whole[:written] + bytes(len(whole) - written))
-        assert states.load_open() in ([], CHUNKS)
-
-
-@pytest.mark.parametrize("content", [b"", b"\x00", b"garbage" * 99, b"\xff" * 8, b"\xff" * 99])
-def test_garbage_in_place_of_a_copy_is_no_copy(path: Path, writer: Writer, content: bytes) -> None:
-    path.with_name("croupier.db.open").write_bytes(content)
-    assert SqliteState(writer).load_open() == []
-
-
-def test_a_folder_in_place_of_a_copy_is_no_copy(path: Path, writer: Writer) -> None:
-    path.with_name("croupier.db.open").mkdir()
-    assert SqliteState(writer).load_open() == []
-
-
-def test_a_copy_that_finds_no_room_is_unavailable_and_leaves_the_one_before(
-    path: Path, writer: Writer
-) -> None:
-    """/dev/full refuses every byte, as a full disk does."""
-    states = SqliteState(writer)
-    states.save_open(CHUNKS)
-    path.with_name("croupier.db.open.draft").symlink_to("/dev/full")
-    with pytest.raises(UnavailableError):
-        states.save_open(CHUNKS * 2)
-    assert states.load_open() == CHUNKS
-
-
 # --- a newer Croupier was here --------------------------------------------------------------------
 
 

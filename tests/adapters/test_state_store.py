@@ -8,11 +8,15 @@ import pytest
 
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.duration import DAY
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Late, StaleError, Standing
-from tests.adapters.backends import START, Opened
+from tests.adapters.backends import START, STATES, Opened
 
 Reopen = Callable[[int], Opened]
+PORT = STATES
+with_log = pytest.mark.only(shared=True)
+without_log = pytest.mark.only(shared=False)
 TICK = codec.encode(Tick())
 HUGE = Sums(2**70, 2**80 + 1, -(2**90), 3, 2**100, 5, 2**128 + 7, 2**200 + 11)
 NOTHING = Standing({}, 0, {}, {}, {})
@@ -33,8 +37,10 @@ FULL = Commit(
     counts={("b", "observations"): 2, ("c", "holdout"): 1},
     open={"b": 3, "c": 0},
     late=[late(), late(b"two")],
-    output={FUNNELS: [TICK, TICK], OBSERVATIONS: [TICK]},
+    ids={b"one": START, b"two": START + 1},
 )
+AGAIN = msgspec.structs.replace(FULL, ids={})
+TOLD = msgspec.structs.replace(AGAIN, output={FUNNELS: [TICK, TICK], OBSERVATIONS: [TICK]})
 
 
 def plain(standing: Standing) -> Any:
@@ -72,7 +78,7 @@ def test_what_was_loaded_does_not_change_with_later_commits(opened: Opened) -> N
     copy = msgspec.structs.replace(
         before, sums=dict(before.sums), counts=dict(before.counts), open=dict(before.open)
     )
-    opened.states.commit(msgspec.structs.replace(FULL, positions={0: 9}, late=[late(b"six")]))
+    opened.states.commit(msgspec.structs.replace(AGAIN, positions={0: 9}, late=[late(b"six")]))
     assert plain(before) == plain(copy)
     before.sums.clear()
     before.positions[0] = 0
@@ -82,7 +88,7 @@ def test_what_was_loaded_does_not_change_with_later_commits(opened: Opened) -> N
 
 def test_sums_and_counts_add_up_exactly(opened: Opened) -> None:
     for _ in range(3):
-        opened.states.commit(FULL)
+        opened.states.commit(AGAIN)
     standing = opened.states.load()
     assert standing.sums[key()] == Sums(*(3 * number for number in HUGE))
     assert standing.counts["b", "observations"] == 6
@@ -147,17 +153,36 @@ def test_a_late_record_is_set_aside_once(opened: Opened) -> None:
     assert counts == {("b", "late"): 1, ("c", "late"): 1}
 
 
+@with_log
 def test_output_is_on_the_log_with_the_commit(opened: Opened) -> None:
-    opened.states.commit(FULL)
-    opened.states.commit(FULL)
+    opened.states.commit(TOLD)
+    opened.states.commit(TOLD)
     funnels = opened.log.read(FUNNELS, {}, 10)
     assert [len(codec.decode_many(entry.payload)) for entry in funnels] == [2, 2]
     assert len(opened.log.read(OBSERVATIONS, {}, 10)) == 2
     assert opened.log.read(EVENTS, {}, 10) == []
 
 
+@without_log
+def test_output_is_refused_where_there_is_no_log(opened: Opened) -> None:
+    with pytest.raises(ValueError, match="holds no log"):
+        opened.states.commit(TOLD)
+    assert plain(opened.states.load()) == plain(NOTHING)
+
+
+@with_log
+def test_a_commit_whose_output_fails_changes_nothing(opened: Opened) -> None:
+    opened.states.commit(TOLD)
+    before, ends = plain(opened.states.load()), opened.log.ends(FUNNELS)
+    broken = {FUNNELS: [TICK], "rumours": [TICK]}
+    with pytest.raises(Exception):  # noqa: B017 - any refusal will do, if it is whole
+        opened.states.commit(msgspec.structs.replace(TOLD, output=broken, positions={0: 99}))
+    assert plain(opened.states.load()) == before
+    assert opened.log.ends(FUNNELS) == ends
+    assert len(opened.log.read(FUNNELS, {}, 10)) == 1
+
+
 BROKEN: dict[str, Any] = {
-    "output": {FUNNELS: [TICK], "rumours": [TICK]},
     "sums": {key(): Sums.of(1, 1.0), key(arm=9): None},
     "late": [late(b"six"), "not late"],
 }
@@ -166,17 +191,18 @@ BROKEN: dict[str, Any] = {
 @pytest.mark.parametrize("part", BROKEN)
 def test_a_commit_that_fails_changes_nothing(opened: Opened, part: str) -> None:
     opened.states.commit(FULL)
-    before, ends = plain(opened.states.load()), opened.log.ends(FUNNELS)
-    fields = msgspec.structs.asdict(FULL) | {"positions": {0: 99}, "watermark": 99}
+    before = plain(opened.states.load())
+    fields = msgspec.structs.asdict(AGAIN) | {"positions": {0: 99}, "watermark": 99}
+    fields |= {"ids": {b"three": START}}
     with pytest.raises(Exception):  # noqa: B017 - any refusal will do, if it is whole
         opened.states.commit(Commit(**(fields | {part: BROKEN[part]})))
     assert plain(opened.states.load()) == before
-    assert opened.log.ends(FUNNELS) == ends
-    assert len(opened.log.read(FUNNELS, {}, 10)) == 1
+    assert opened.states.known([b"three"]) == set()
 
 
-def test_a_commit_after_one_that_failed_is_whole(opened: Opened) -> None:
-    broken = msgspec.structs.replace(FULL, output={"rumours": [TICK]})
+@pytest.mark.parametrize("part", BROKEN)
+def test_a_commit_after_one_that_failed_is_whole(opened: Opened, part: str) -> None:
+    broken = Commit(**(msgspec.structs.asdict(FULL) | {part: BROKEN[part]}))
     with pytest.raises(Exception):  # noqa: B017
         opened.states.commit(broken)
     opened.states.commit(FULL)
@@ -187,77 +213,38 @@ def test_a_commit_after_one_that_failed_is_whole(opened: Opened) -> None:
 # --- ids ------------------------------------------------------------------------------------------
 
 
-IDS = {b"one" * 5: START, b"two" * 5: START - 1}
+def test_ids_are_known_once_they_were_committed(opened: Opened) -> None:
+    assert opened.states.known([b"one"]) == set()
+    opened.states.commit(FULL)
+    assert opened.states.known([b"one", b"three", b"two"]) == {b"one", b"two"}
+    assert opened.states.known([]) == set()
+    many = {number.to_bytes(20, "big"): START + number for number in range(3_000)}
+    opened.states.commit(Commit(positions={0: 8}, watermark=START, ids=many))
+    assert opened.states.known(many) == set(many)
 
 
-def test_ids_are_known_from_their_commit_on(opened: Opened) -> None:
-    assert opened.states.known(IDS) == set()
-    opened.states.commit(msgspec.structs.replace(FULL, ids=IDS))
-    assert opened.states.known([*IDS, b"six"]) == set(IDS)
-    assert opened.states.known([b"six"]) == opened.states.known([]) == set()
-
-
-def test_many_ids_are_looked_up(opened: Opened) -> None:
-    many = {number.to_bytes(16, "big"): START for number in range(1_201)}
-    opened.states.commit(Commit(positions={}, watermark=0, ids=many))
-    assert opened.states.known({**many, b"": 0}) == set(many)
-
-
-def test_a_commit_of_what_is_known_is_refused_and_changes_nothing(opened: Opened) -> None:
-    opened.states.commit(msgspec.structs.replace(FULL, ids=IDS))
-    before, ends = plain(opened.states.load()), opened.log.ends(FUNNELS)
-    again = msgspec.structs.replace(FULL, ids={b"six": START, b"one" * 5: START})
-    with pytest.raises(StaleError):
-        opened.states.commit(again)
+@pytest.mark.parametrize("at", [START, START + 400 * DAY, -1])
+def test_a_commit_of_an_id_that_is_known_is_refused_and_changes_nothing(
+    opened: Opened, at: int
+) -> None:
+    """Whoever else learns from this data has added it; also under another time."""
+    opened.states.commit(FULL)
+    before = plain(opened.states.load())
+    with pytest.raises(StaleError, match="added already"):
+        opened.states.commit(msgspec.structs.replace(FULL, ids={b"new": START, b"two": at}))
     assert plain(opened.states.load()) == before
-    assert opened.states.known([b"six"]) == set()
-    assert opened.log.ends(FUNNELS) == ends
+    assert opened.states.known([b"new"]) == set()
 
 
-@pytest.mark.parametrize("part", ["output", "sums", "late"])
-def test_a_commit_that_fails_leaves_no_id(opened: Opened, part: str) -> None:
-    fields = msgspec.structs.asdict(FULL) | {"ids": IDS, part: BROKEN[part]}
-    with pytest.raises(Exception):  # noqa: B017
-        opened.states.commit(Commit(**fields))
-    assert opened.states.known(IDS) == set()
-
-
-def test_ids_are_known_after_reopening(reopen: Reopen) -> None:
-    reopen(START).states.commit(msgspec.structs.replace(FULL, ids=IDS))
-    assert reopen(START).states.known(IDS) == set(IDS)
-
-
-# --- open stories ---------------------------------------------------------------------------------
-
-
-def test_no_copy_of_the_open_stories_is_an_empty_one(opened: Opened) -> None:
-    assert opened.states.load_open() == []
-
-
-def test_a_copy_of_the_open_stories_replaces_the_one_before(opened: Opened) -> None:
-    chunks = [b"first", bytes(range(256)) * 400, b"\x00"]
-    opened.states.save_open(iter(chunks))
-    assert opened.states.load_open() == chunks
-    opened.states.save_open([b"other"])
-    assert opened.states.load_open() == [b"other"]
-    opened.states.save_open([])
-    assert opened.states.load_open() == []
-
-
-def test_an_empty_chunk_is_a_chunk(opened: Opened) -> None:
-    opened.states.save_open([b"first", b"", b"last"])
-    assert opened.states.load_open() == [b"first", b"", b"last"]
-
-
-def test_a_copy_that_breaks_off_leaves_the_one_before(opened: Opened) -> None:
-    def breaking_off() -> Any:
-        yield b"half"
-        raise RuntimeError("broken off")
-
-    opened.states.save_open([b"whole"])
-    with pytest.raises(RuntimeError):
-        opened.states.save_open(breaking_off())
-    assert opened.states.load_open() == [b"whole"]
+def test_ids_are_forgotten_by_data_time(opened: Opened) -> None:
+    """Some of what is older may stay: a store drops whole spans."""
+    ages = {b"old": START - 90 * DAY, b"older": START - 900 * DAY, b"new": START, b"first": -DAY}
+    opened.states.commit(Commit(positions={}, watermark=START, ids=ages))
+    assert opened.states.trim_ids(START - 30 * DAY) == 3
+    assert opened.states.known(ages) == {b"new"}
+    assert opened.states.trim_ids(START - 30 * DAY) == 0
+    opened.states.commit(Commit(positions={}, watermark=START, ids={b"old": START - 90 * DAY}))
+    assert opened.states.known(ages) == {b"new", b"old"}
 
 
 # --- what lasts -----------------------------------------------------------------------------------
@@ -266,12 +253,11 @@ def test_a_copy_that_breaks_off_leaves_the_one_before(opened: Opened) -> None:
 def test_a_commit_is_there_after_reopening(reopen: Reopen) -> None:
     one = reopen(START)
     one.states.commit(FULL)
-    one.states.save_open([b"copy"])
     before = plain(one.states.load())
     other = reopen(START)
     assert plain(other.states.load()) == before
-    assert other.states.load_open() == [b"copy"]
-    other.states.commit(FULL)
+    assert other.states.known([b"one", b"three"]) == {b"one"}
+    other.states.commit(AGAIN)
     assert other.states.load().sums[key()] == HUGE + HUGE
     assert other.states.load().counts["b", "late"] == 2
 
@@ -306,3 +292,13 @@ def test_what_was_set_aside_may_be_forgotten_but_its_count_stays(opened: Opened)
     assert opened.states.trim_late(START) == 0
     assert opened.states.trim_late(START + 1) == 2
     assert opened.states.load().counts["b", "late"] == 2
+
+
+def test_a_commit_is_held_against_its_own_partitions_only(opened: Opened) -> None:
+    """Processes that share the partitions of a topic do not stand in each other's way."""
+    opened.states.commit(Commit(positions={0: 7}, watermark=1, since={}))
+    opened.states.commit(Commit(positions={1: 5}, watermark=1, since={}))
+    opened.states.commit(Commit(positions={0: 9}, watermark=2, since={0: 7}))
+    assert opened.states.load().positions == {0: 9, 1: 5}
+    with pytest.raises(StaleError):
+        opened.states.commit(Commit(positions={1: 8}, watermark=2, since={1: 6}))

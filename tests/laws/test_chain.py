@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
+from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, MemoryStories
 from croupier.apps.join import Join
 from croupier.apps.learn import Learn
 from croupier.apps.observe import Observe
@@ -77,7 +77,7 @@ def filled(world: World, ticks: list[int]) -> Backends:
     for stamp, records in [*sorted(appends, key=lambda one: one[0]), (world.end, [TICK])]:
         clock.wall = stamp
         log.append(EVENTS, records)
-    return Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)
+    return Backends(clock, log, MemoryState(log), MemorySnapshots(), MemoryStories(), lambda: None)
 
 
 def output(backends: Backends, topic: str) -> list[Any]:
@@ -198,7 +198,9 @@ def test_recovery_reaches_back_over_the_skew_that_ingestion_permits() -> None:
     for record in book.changes(_spec("b", SECOND, CLICK, (1, 1, 1), None), 0):
         book.apply(record)
     log = MemoryLog(clock)
-    backends = Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)
+    backends = Backends(
+        clock, log, MemoryState(log), MemorySnapshots(), MemoryStories(), lambda: None
+    )
     decision = Decision(
         tracking_id=(START + MINUTE - SECOND).to_bytes(6, "big") + bytes(9),
         experiment="b",

@@ -19,7 +19,7 @@ from croupier.core import codec
 from croupier.core.records import Decision, Event
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
-from croupier.ports import EVENTS, Commit, UnavailableError
+from croupier.ports import EVENTS, Commit, Tally, UnavailableError
 from croupier.runners import open_stories, ring
 from croupier.runners.declare import declare
 from croupier.runners.ring import Ring
@@ -558,7 +558,7 @@ def test_a_publication_that_fails_is_made_up_for(lab: Lab) -> None:
     lab.play(moments[: len(moments) // 2])
     whole, refused = lab.ring.learn._cache, list[Snapshot]()
 
-    def refuse(snapshot: Snapshot) -> bool:
+    def refuse(snapshot: Snapshot, tally: Tally | None = None) -> bool:
         refused.append(snapshot)
         raise UnavailableError("database or disk is full")
 

@@ -10,7 +10,7 @@ from croupier.core.declarations import Declarations
 from croupier.core.learn import Learned, absorb, publish
 from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
-from croupier.ports import SnapshotCache
+from croupier.ports import SnapshotCache, Tally
 
 
 class Learn:
@@ -66,13 +66,20 @@ class Learn:
             made = self._make(name, last.version + 1 if last else 1, now, watermark)
             fresh = None if last is not None and _same(last, made) else made
             if fresh is not None:
-                self._cache.put(fresh)
+                self._cache.put(fresh, self._tally(fresh))
         except BaseException:
             self.touch(name)
             raise
         self._snapshots[name] = fresh or last or made
         self._published[name] = now
         return fresh
+
+    def _tally(self, snapshot: Snapshot) -> Tally:
+        """What was counted of its arms, all trials alike, in whatever slot, however old."""
+        tables = self._tables.get((snapshot.experiment, snapshot.reward_version), {}).values()
+        totals = [sum((one.total(arm) for one in tables), Sums()) for arm in snapshot.arms]
+        surface = self._declarations.latest(snapshot.experiment).spec.surface
+        return Tally(surface, [sums.n for sums in totals], [sums.r for sums in totals])
 
     def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:
         declaration = self._declarations.latest(name)

@@ -52,12 +52,12 @@ def version() -> None:
 def main() -> None:
     """Run the command line; what a user can mend is one line a problem, exit code 2."""
     try:
-        from croupier.config.backends import DataFileError
         from croupier.config.errors import ConfigError
+        from croupier.ports import UnusableError
     except KeyboardInterrupt:
         sys.exit(130)
     try:
         app()
-    except (ConfigError, DataFileError) as error:
+    except (ConfigError, UnusableError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

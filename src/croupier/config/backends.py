@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
+from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, MemoryStories
 from croupier.adapters.sqlite import (
     DataFileError,
     Reader,
@@ -13,20 +13,22 @@ from croupier.adapters.sqlite import (
     SqliteState,
     Writer,
 )
+from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
 from croupier.config.errors import ConfigError
-from croupier.ports import EventLog, SnapshotCache, StateStore
+from croupier.ports import EventLog, OpenStories, SnapshotCache, StateStore
 
 __all__ = ["Backends", "DataFileError", "open_backends"]
 
 
 class Backends(NamedTuple):
-    """The outside world in one value: the clock, the three ports, and how to let go of them."""
+    """The outside world in one value: the clock, the ports, and how to let go of them."""
 
     clock: Clock
     log: EventLog
     states: StateStore
     cache: SnapshotCache
+    stories: OpenStories
     close: Callable[[], None]
 
 
@@ -57,7 +59,12 @@ def open_backends(
     clock, text = clock or Clock(), str(url)
     if text == "memory://":
         log = MemoryLog(clock)
-        return Backends(clock, log, MemoryState(log), MemorySnapshots(), lambda: None)
+        return Backends(
+            clock, log, MemoryState(log), MemorySnapshots(), MemoryStories(), lambda: None
+        )
     path = data_file(text)
     file = Reader(path) if read_only else Writer(path, clock)
-    return Backends(clock, SqliteLog(file), SqliteState(file), SqliteSnapshots(file), file.close)
+    stories = StoryFile(path.with_name(path.name + ".open"))
+    return Backends(
+        clock, SqliteLog(file), SqliteState(file), SqliteSnapshots(file), stories, file.close
+    )

@@ -57,7 +57,7 @@ def save(backends: Backends, positions: Positions, join: Join, observe: Observe)
         watermark=join.time.value,
         marks=(_mark(backends, EVENTS, positions), _mark(backends, FUNNELS, funnels)),
     )
-    backends.states.save_open(_chunks(header, join, observe))
+    backends.stories.save(_chunks(header, join, observe))
 
 
 def recover(
@@ -118,7 +118,7 @@ def _recover(
 
 
 def _load(backends: Backends, standing: Standing, join: Join, observe: Observe) -> Header | None:
-    chunks = backends.states.load_open()
+    chunks = backends.stories.load()
     if not chunks:
         return None
     try:

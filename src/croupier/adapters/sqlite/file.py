@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from croupier.ports import UnavailableError
+from croupier.ports import UnavailableError, UnusableError
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection, int], T]
@@ -19,7 +19,7 @@ SCHEMA_VERSION = max(LATER)
 APPLICATION = 0x43524F55  # "CROU"
 
 
-class DataFileError(Exception):
+class DataFileError(UnusableError):
     """The data file cannot be used: not ours, newer than us, or in use."""
 
 

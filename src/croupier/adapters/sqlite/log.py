@@ -17,7 +17,12 @@ class SqliteLog:
     def __init__(self, file: Reader) -> None:
         self._file = file
 
-    def append(self, topic: str, records: Sequence[bytes]) -> "Future[int]":
+    def append(
+        self,
+        topic: str,
+        records: Sequence[bytes],
+        keys: Sequence[bytes] | None = None,  # noqa: ARG002 - there is one partition
+    ) -> "Future[int]":
         """Append as one row; done, with its stamp, when the row is on disk."""
         table, payload = _TABLES[topic], codec.join(records)
 

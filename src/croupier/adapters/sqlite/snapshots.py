@@ -1,10 +1,15 @@
 """Published snapshots in SQLite, every version kept as history."""
 
 import sqlite3
+import time
+from collections.abc import Mapping
 
 from croupier.adapters.sqlite.file import Reader
 from croupier.core import codec
 from croupier.core.snapshot import Snapshot
+from croupier.ports import Tally
+
+_ASK_SECONDS = 0.05
 
 
 class SqliteSnapshots:
@@ -13,7 +18,7 @@ class SqliteSnapshots:
     def __init__(self, file: Reader) -> None:
         self._file = file
 
-    def put(self, snapshot: Snapshot) -> bool:
+    def put(self, snapshot: Snapshot, tally: Tally | None = None) -> bool:  # noqa: ARG002
         """Publish; False, and no effect, when this or a later version is there."""
         row = (
             snapshot.experiment,
@@ -36,6 +41,22 @@ class SqliteSnapshots:
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""
         return next(iter(self.history(experiment, 1)), None)
+
+    def newer(self, held: Mapping[str, int], wait: float = 0.0) -> list[Snapshot]:
+        """The newest of each experiment, where it is above the version held; asks till it is."""
+        end = time.monotonic() + wait
+        while True:
+            newest = dict(
+                self._file.rows("SELECT experiment, max(version) FROM snapshots GROUP BY 1")
+            )
+            found = [
+                snapshot
+                for name, version in newest.items()
+                if version > held.get(name, 0) and (snapshot := self.latest(name)) is not None
+            ]
+            if found or time.monotonic() >= end:
+                return found
+            time.sleep(_ASK_SECONDS)
 
     def history(self, experiment: str, limit: int, before: int | None = None) -> list[Snapshot]:
         """The newest `limit` snapshots, of versions below `before` if given; oldest first."""

@@ -1,20 +1,15 @@
-"""Arm states, counts and positions in SQLite; open stories in a file beside it."""
+"""Arm states, counts, positions and ids in SQLite."""
 
 import sqlite3
-import struct
-import zlib
-from collections.abc import Collection, Iterable
-from contextlib import suppress
+from collections.abc import Collection
 from itertools import islice
 
 from croupier.adapters.sqlite.file import Reader
 from croupier.adapters.sqlite.log import insert_payload
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.ports import Commit, StaleError, Standing, UnavailableError, already_in
+from croupier.ports import Commit, StaleError, Standing, already_in
 
-_FRAME = struct.Struct(">II")
-_END = 0xFFFFFFFF
 _KEY = (
     "experiment = ? AND arm = ? AND slot = ? AND reward_version = ? AND stratum = ? AND period = ?"
 )
@@ -30,7 +25,6 @@ class SqliteState:
 
     def __init__(self, file: Reader) -> None:
         self._file = file
-        self._open = file.path.with_name(file.path.name + ".open")
 
     def load(self, experiment: str | None = None) -> Standing:
         """Where learning stands, read in one transaction."""
@@ -95,36 +89,13 @@ class SqliteState:
 
         return self._file.submit(delete).result()
 
-    def save_open(self, chunks: Iterable[bytes]) -> None:
-        """Write a file beside the data file: checksummed frames, then moved into place."""
-        draft = self._open.with_name(self._open.name + ".draft")
-        try:
-            with draft.open("wb") as file:
-                for chunk in chunks:
-                    file.write(_FRAME.pack(len(chunk), zlib.crc32(chunk)) + chunk)
-                file.write(_FRAME.pack(_END, _END))
-            draft.replace(self._open)
-        except OSError as error:
-            with suppress(OSError):
-                draft.unlink()
-            raise UnavailableError(f"{draft}: {error.strerror or error}") from error
+    def trim_ids(self, before: int) -> int:
+        """Forget ids of data from before this time; how many."""
 
-    def load_open(self) -> list[bytes]:
-        """The frames of that file; empty when it is missing, cut short or damaged."""
-        chunks: list[bytes] = []
-        try:
-            with self._open.open("rb") as file:
-                while True:
-                    length, checksum = _FRAME.unpack(file.read(_FRAME.size))
-                    if length == _END:
-                        whole = checksum == _END and not file.read(1)
-                        return chunks if whole else []
-                    chunk = file.read(length)
-                    if zlib.crc32(chunk) != checksum or len(chunk) != length:
-                        return []
-                    chunks.append(chunk)
-        except (OSError, struct.error):
-            return []
+        def delete(connection: sqlite3.Connection, _: int) -> int:
+            return connection.execute("DELETE FROM ids WHERE at < ?", (before,)).rowcount
+
+        return self._file.submit(delete).result()
 
 
 def _add_ids(connection: sqlite3.Connection, commit: Commit) -> None:

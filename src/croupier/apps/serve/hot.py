@@ -93,7 +93,7 @@ class HotDoors:
         event = Event(decision=decision, kind=IMPRESSION, at=decision.at, slot=slot)
         try:
             async with asyncio.timeout(_EXPOSE_SECONDS):
-                await self._append([codec.encode(event)])
+                await self._append([codec.encode(event)], [decision.tracking_id])
         except (UnavailableError, TimeoutError, HttpError):
             return False
         return True
@@ -107,18 +107,18 @@ class HotDoors:
             raise HttpError(400, str(error)) from None
         if batch.records:
             try:
-                await self._append(batch.records)
+                await self._append(batch.records, batch.keys)
             except UnavailableError as error:
                 _LOG.warning("events refused: %s", error)
                 raise HttpError(503, "the log is not available: send the same again", 1) from None
         self._service.counters["accepted",] += len(batch.records)
         return bytes(_ENCODE.encode(Accepted(len(batch.records), batch.rejected)))
 
-    async def _append(self, records: list[bytes]) -> None:
+    async def _append(self, records: list[bytes], keys: list[bytes]) -> None:
         if self._pending >= _MOST_PENDING:
             raise HttpError(503, "too many events are waiting for the disk", 1)
         self._pending += 1
         try:
-            await asyncio.wrap_future(self._service.log.append(EVENTS, records))
+            await asyncio.wrap_future(self._service.log.append(EVENTS, records, keys))
         finally:
             self._pending -= 1

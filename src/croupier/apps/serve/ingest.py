@@ -35,9 +35,10 @@ class Rejected(msgspec.Struct):
 
 
 class Batch(NamedTuple):
-    """What a request amounts to: records ready for the log, and what was refused."""
+    """What a request amounts to: records ready for the log by tracking id, and what was refused."""
 
     records: list[bytes]
+    keys: list[bytes]
     rejected: list[Rejected]
 
 
@@ -56,6 +57,7 @@ class Ingest:
         """
         received = self._service.clock.now()
         records: list[bytes] = []
+        keys: list[bytes] = []
         rejected: list[Rejected] = []
         charge = _nothing if visit is None else visit.charge
         try:
@@ -68,11 +70,14 @@ class Ingest:
             try:
                 if isinstance(report, RefusedError):
                     raise report
-                records.append(codec.encode(self.check(report, received, visit)))
+                event = self.check(report, received, visit)
             except RefusedError as refusal:
                 rejected.append(Rejected(index, str(refusal)))
                 self._service.counters["rejected", refusal.code] += 1
-        return Batch(records, rejected)
+            else:
+                records.append(codec.encode(event))
+                keys.append(event.decision.tracking_id)
+        return Batch(records, keys, rejected)
 
     def check(self, report: Report | PlainReport, received: int, visit: Visit | None) -> Event:
         """One event for the log; RefusedError says why it is refused."""

@@ -26,6 +26,7 @@ class ArmTable:
 
     def __init__(self) -> None:
         self._periods: dict[int, dict[int, Sums]] = {}
+        self._totals: dict[int, Sums] = {}
         self._columns: dict[int, FloatArray] = {}
         self._arms: tuple[int, ...] = ()
 
@@ -33,15 +34,12 @@ class ArmTable:
         """Add to the sums of one arm in one period."""
         arms = self._periods.setdefault(period, {})
         arms[arm] = arms.get(arm, Sums()) + sums
+        self._totals[arm] = self.total(arm) + sums
         self._columns.pop(period, None)
 
     def total(self, arm: int) -> Sums:
         """The sums of one arm over all periods, undiscounted."""
-        total = Sums()
-        for arms in self._periods.values():
-            if arm in arms:
-                total = total + arms[arm]
-        return total
+        return self._totals.get(arm, Sums())
 
     def read(
         self,

@@ -1,0 +1,49 @@
+"""What Redis does in one piece: Lua, so that no reader sees half of it."""
+
+PUT = """
+-- keys: versions, snapshot, history; the arms' hashes.
+-- arguments: experiment, version, at, payload, kept, channel, expiry;
+-- for each arm: n, reward_sum, mean, weight.
+local version = tonumber(ARGV[2])
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if held and tonumber(held) >= version and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[4])
+redis.call('ZADD', KEYS[3], version, ARGV[3] .. '|' .. ARGV[4])
+redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[5]))
+for place = 4, #KEYS do
+  local first = 8 + (place - 4) * 4
+  redis.call('HSET', KEYS[place], 'n', ARGV[first], 'reward_sum', ARGV[first + 1],
+    'mean', ARGV[first + 2], 'weight', ARGV[first + 3], 'version', ARGV[2])
+  redis.call('PEXPIRE', KEYS[place], ARGV[7])
+end
+redis.call('PUBLISH', ARGV[6], ARGV[1])
+return 1
+"""
+
+NEWER = """
+-- keys: versions. arguments: prefix; for each experiment held: name, version.
+local held = {}
+for place = 2, #ARGV, 2 do held[ARGV[place]] = tonumber(ARGV[place + 1]) end
+local found, all = {}, redis.call('HGETALL', KEYS[1])
+for place = 1, #all, 2 do
+  if tonumber(all[place + 1]) > (held[all[place]] or 0) then
+    local payload = redis.call('GET', ARGV[1] .. ':' .. all[place] .. ':snapshot')
+    if payload then found[#found + 1] = payload end
+  end
+end
+return found
+"""
+
+TRIM = """
+-- keys: histories. arguments: at.
+local dropped = 0
+for _, key in ipairs(KEYS) do
+  for _, member in ipairs(redis.call('ZRANGE', key, 0, -2)) do
+    if tonumber(string.match(member, '^(%-?%d+)|')) < tonumber(ARGV[1]) then
+      dropped = dropped + redis.call('ZREM', key, member)
+    end
+  end
+end
+return dropped
+"""

@@ -1,0 +1,121 @@
+"""Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from croupier.adapters.durable import DurableSnapshots
+from croupier.adapters.stories import StoryFile
+from croupier.clock import Clock
+from croupier.config.backends import Backends
+from croupier.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from croupier.adapters.kafka import KafkaLog
+    from croupier.adapters.redis import RedisSnapshots
+
+_USED = {"partitions", "replication", "patience"}
+
+
+class Services(NamedTuple):
+    """Where the parts of a distributed ring are.
+
+    `log`: kafka://host:port[,host:port]/prefix?partitions=8. `states`:
+    postgresql://user@host/database?schema=croupier. `cache`: redis://host:port/0?prefix=croupier.
+    Name and password of Kafka, TLS and the like are librdkafka's own options, behind `?`: every
+    key with a dot in it.
+    """
+
+    log: str
+    states: str
+    cache: str
+
+
+def open_services(
+    services: Services, scope: str, stories: Path, *, read_only: bool = False
+) -> Backends:
+    """The backends of one process; `scope` names its own positions, `stories` its own file.
+
+    Raises ConfigError for a wrong URL or a missing extra, UnusableError for what is not ours.
+    """
+    with _extra("postgres", "psycopg"):
+        from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
+            Database,
+            PostgresSnapshots,
+            PostgresState,
+        )
+    _scheme(services.states, "states", "postgresql", "postgres")
+    address, schema = _take(services.states, "schema")
+    with ExitStack() as opened:
+        database = opened.enter_context(closing(Database(address, schema, read_only=read_only)))
+        cache = opened.enter_context(closing(open_cache(services.cache)))
+        log = opened.enter_context(closing(open_log(services.log, read_only=read_only)))
+        published = DurableSnapshots(PostgresSnapshots(database), cache)
+        states, close = PostgresState(database, scope), opened.pop_all().close
+        return Backends(Clock(), log, states, published, StoryFile(stories), close)
+
+
+def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
+    """The log that a kafka:// URL names; missing topics are made unless it is read only."""
+    servers, path = _scheme(url, "log", "kafka")
+    with _extra("kafka", "confluent_kafka"):
+        from croupier.adapters.kafka import Cluster, KafkaLog  # noqa: PLC0415 - an extra
+    options = dict(parse_qsl(urlsplit(url).query))
+    unknown = [key for key in options if key not in _USED and "." not in key]
+    if unknown:
+        raise ConfigError(f"log: {unknown[0]!r}: expected one of {', '.join(sorted(_USED))}")
+    if "@" in servers:
+        raise ConfigError("log: kafka:// takes no user; use sasl.username and sasl.password")
+    cluster = Cluster(
+        servers=servers,
+        prefix=path or "croupier",
+        partitions=_whole(options.get("partitions", "1"), "partitions"),
+        replication=_whole(options.get("replication", "0"), "replication", 0) or -1,
+        patience=_whole(options.get("patience", "10"), "patience"),
+        options={key: value for key, value in options.items() if key not in _USED},
+    )
+    return KafkaLog(cluster, read_only=read_only)
+
+
+def open_cache(url: str) -> "RedisSnapshots":
+    """The snapshots that a redis:// URL names: all that a server of decisions needs."""
+    _scheme(url, "cache", "redis", "rediss", "unix")
+    with _extra("redis", "redis"):
+        from croupier.adapters.redis import RedisSnapshots  # noqa: PLC0415 - an extra
+    return RedisSnapshots(*_take(url, "prefix"))
+
+
+def _scheme(url: str, what: str, *schemes: str) -> tuple[str, str]:
+    """The hosts and the path of a URL; ConfigError, without its secrets, for another scheme."""
+    parts = urlsplit(url)
+    if parts.scheme not in schemes or (parts.scheme == "kafka" and not parts.netloc):
+        shown = f"{parts.scheme}://…" if parts.scheme else "no URL"
+        raise ConfigError(f"{what}: {shown}: expected {schemes[0]}://host:port/…")
+    return parts.netloc, unquote(parts.path.strip("/"))
+
+
+def _take(url: str, key: str, default: str = "croupier") -> tuple[str, str]:
+    """The URL without one of its options, which is ours, and that option."""
+    parts = urlsplit(url)
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    ours = [value for name, value in options if name == key]
+    rest = urlencode([option for option in options if option[0] != key])
+    return urlunsplit(parts._replace(query=rest)), ours[-1] if ours else default
+
+
+def _whole(text: str, key: str, least: int = 1) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise ConfigError(f"log: {key}={text}: expected a whole number of {least} or more")
+    return int(text)
+
+
+@contextmanager
+def _extra(extra: str, module: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name and error.name.partition(".")[0] == module:
+            raise ConfigError(f"{module} is missing: pip install 'croupier[{extra}]'") from error
+        raise

@@ -1,0 +1,61 @@
+"""What the apps need of the world: event log, state store, snapshot cache."""
+
+from croupier.ports.errors import (
+    StaleError,
+    UnavailableError,
+    UnusableError,
+)
+from croupier.ports.log import (
+    ARMS,
+    EVENTS,
+    FUNNELS,
+    OBSERVATIONS,
+    TOPICS,
+    Entry,
+    EventLog,
+    Positions,
+    entries_between,
+    partition_of,
+)
+from croupier.ports.snapshots import (
+    SnapshotCache,
+    Tally,
+)
+from croupier.ports.states import (
+    Commit,
+    Late,
+    OpenStories,
+    Standing,
+    StateStore,
+    already_in,
+)
+from croupier.ports.trials import (
+    TrialLog,
+    WrongRow,
+)
+
+__all__ = [
+    "ARMS",
+    "EVENTS",
+    "FUNNELS",
+    "OBSERVATIONS",
+    "TOPICS",
+    "Commit",
+    "Entry",
+    "EventLog",
+    "Late",
+    "OpenStories",
+    "Positions",
+    "SnapshotCache",
+    "StaleError",
+    "Standing",
+    "StateStore",
+    "Tally",
+    "TrialLog",
+    "UnavailableError",
+    "UnusableError",
+    "WrongRow",
+    "already_in",
+    "entries_between",
+    "partition_of",
+]

@@ -17,9 +17,15 @@ class Observe:
         )
 
     def feed(self, funnels: Iterable[Funnel]) -> None:
-        """Apply funnels; none is late, because a session closes after all of its funnels."""
+        """Apply funnels; none is late, because a session closes after all of its funnels.
+
+        A funnel of a session that is closed is one that was told before, by a `join` that was
+        killed before it could say so.
+        """
+        fold, stage = self.stage.fold, self.stage
         for funnel in funnels:
-            self.stage.apply(funnel, 0)
+            if stage.closes(fold.deadline(fold.key(funnel))) > stage.watermark:
+                stage.apply(funnel, 0)
 
     def close(self, watermark: int) -> list[Observation]:
         """The observations of all sessions whose time is up."""

@@ -10,7 +10,7 @@ EVENTS, FUNNELS, OBSERVATIONS, ARMS = TOPICS = ("events", "funnels", "observatio
 _ENTRIES = 512
 
 Positions = dict[int, int]
-"""The offset to read next, by partition; a partition that is absent is read from its start."""
+"""The offset to read next, by partition."""
 
 
 class Entry(NamedTuple):
@@ -43,7 +43,8 @@ class EventLog(Protocol):
     def read(self, topic: str, positions: Positions, limit: int) -> list[Entry]:
         """At most `limit` entries from these positions on, each partition in order of offset.
 
-        Partitions that are absent from `positions` are read, too. Empty only when all that was
+        Only the partitions that `positions` names are read; where it is empty, all of them,
+        from their start. The answer is empty only when all that was
         acknowledged before the call is behind the positions; it may wait a moment to find out.
         """
 
@@ -70,7 +71,7 @@ def entries_between(
     log: EventLog, topic: str, start: Positions, end: Positions, limit: int = _ENTRIES
 ) -> Iterator[list[Entry]]:
     """The entries of a topic from `start` up to, not including, `end`, `limit` at a time."""
-    positions = dict(start)
+    positions = dict.fromkeys(end, 0) | start
     while any(positions.get(partition, 0) < last for partition, last in end.items()):
         entries = log.read(topic, positions, limit)
         wanted = [entry for entry in entries if entry.offset < end.get(entry.partition, 0)]

@@ -50,7 +50,7 @@ class TopicReader:
                 self._consumer = None
 
     def _read(self, positions: Positions, limit: int) -> list[Entry]:
-        wanted = {partition: positions.get(partition, 0) for partition in self._parts}
+        wanted = dict(positions) or dict.fromkeys(self._parts, 0)
         consumer = self._consumer or self._connect()
         if wanted != self._next:
             self._go_to(consumer, wanted)
@@ -82,8 +82,9 @@ class TopicReader:
 
     def _go_to(self, consumer: Consumer, wanted: Positions) -> None:
         starts = self._topics.starts(self._topic)
-        for partition, end in self._topics.ends(self._topic).items():
-            if wanted[partition] > end:
+        ends = self._topics.ends(self._topic)
+        for partition in wanted:
+            if wanted[partition] > (end := ends[partition]):
                 raise UnavailableError(
                     f"kafka topic {self._name}: partition {partition} ends at {end}, we stand at "
                     f"{wanted[partition]}: another log, or one that has lost entries"
@@ -131,7 +132,7 @@ class TopicReader:
     def _behind(self, wanted: Positions) -> bool:
         """Whether there is something to read, as the brokers say now."""
         ends = self._topics.ends(self._topic)
-        if all(wanted[partition] >= end for partition, end in ends.items()):
+        if all(position >= ends[partition] for partition, position in wanted.items()):
             return False
         starts = self._topics.starts(self._topic)
-        return any(max(wanted[at], starts[at]) < end for at, end in ends.items())
+        return any(max(position, starts[at]) < ends[at] for at, position in wanted.items())

@@ -53,9 +53,10 @@ class MemoryLog:
         """At most `limit` entries from the positions on, those stamped first before the others."""
         found: list[Entry] = []
         for partition, entries in enumerate(self._entries[topic]):
-            position = positions.get(partition, 0)
-            start = bisect.bisect_left(entries, position, key=lambda entry: entry.offset)
-            found += entries[start : start + limit]
+            if partition in positions or not positions:
+                position = positions.get(partition, 0)
+                start = bisect.bisect_left(entries, position, key=lambda entry: entry.offset)
+                found += entries[start : start + limit]
         return sorted(found, key=lambda entry: entry.stamp)[:limit]
 
     def ends(self, topic: str) -> Positions:

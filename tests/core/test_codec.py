@@ -26,6 +26,7 @@ from croupier.core.records import (
     Event,
     Funnel,
     Imported,
+    Marker,
     Observation,
     Record,
     Refill,
@@ -57,6 +58,7 @@ RECORDS: dict[str, Record] = {
         id="evt-9",
     ),
     "tick": Tick(),
+    "marker": Marker(source=3, watermark=1_763_750_000_123),
     "funnel": Funnel(
         decision=DECISION,
         shown=(1_763_750_000_000, 0),

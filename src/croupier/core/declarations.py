@@ -28,9 +28,14 @@ class Declarations:
         self.refills: dict[tuple[str, int], int] = {}
 
     def apply(self, record: Declaration | ArmSet | Refill) -> None:
-        """Take one record of the history."""
+        """Take one record of the history.
+
+        Of two arm sets of one version, made by two servers at once, the first holds.
+        """
         if isinstance(record, ArmSet):
-            self._arms[record.experiment] = record
+            last = self._arms.get(record.experiment)
+            if last is None or record.version > last.version:
+                self._arms[record.experiment] = record
         elif isinstance(record, Refill):
             self.refills[record.experiment, record.reward_version] = record.watermark
         else:
@@ -77,7 +82,7 @@ class Declarations:
     def valued_by(self, experiment: str, reward_version: int) -> "Declarations":
         """The older versions of an experiment, read with the reward and window of a newer one.
 
-        Versions with other sessions or slots are left out: their trials would not compare.
+        Versions with other sessions, slots or ranking are left out: their trials would not compare.
         """
         book = Declarations()
         versions = self._versions[experiment].values()
@@ -86,8 +91,7 @@ class Declarations:
             key=lambda each: each.version,
         )
         for each in versions:
-            same = (each.spec.session, each.spec.slots) == (now.spec.session, now.spec.slots)
-            if each.reward_version < reward_version and same:
+            if each.reward_version < reward_version and _shape(each) == _shape(now):
                 spec = msgspec.structs.replace(
                     each.spec, reward=now.spec.reward, window=now.spec.window
                 )
@@ -139,3 +143,8 @@ class Declarations:
             yield msgspec.structs.replace(
                 changed, version=last.version + 1, at=at, by="config", change="declared"
             )
+
+
+def _shape(declaration: Declaration) -> tuple[object, ...]:
+    spec = declaration.spec
+    return spec.session, spec.slots, spec.ranking

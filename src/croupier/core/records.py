@@ -73,6 +73,13 @@ class Tick(Record, frozen=True, gc=False, tag="tick"):
     """Nothing happened, and that is worth knowing: its append stamp moves time."""
 
 
+class Marker(Record, frozen=True, gc=False, tag="marker"):
+    """How far time has come in one partition of the topic before, behind all that it covers."""
+
+    source: int
+    watermark: int
+
+
 class Funnel(Record, frozen=True, gc=False, tag="funnel"):
     """A decision's closed story: when each slot was first seen (0: never), and its outcomes."""
 
@@ -169,5 +176,14 @@ class Refill(Record, frozen=True, gc=False, tag="refill"):
 
 
 AnyRecord = (
-    Decision | Event | Tick | Funnel | Observation | Imported | Declaration | ArmSet | Refill
+    Decision
+    | Event
+    | Tick
+    | Marker
+    | Funnel
+    | Observation
+    | Imported
+    | Declaration
+    | ArmSet
+    | Refill
 )

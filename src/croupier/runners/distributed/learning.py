@@ -1,0 +1,117 @@
+"""learn as a process: observations → sums, each once → snapshots."""
+
+import threading
+
+from croupier.apps.learn import Learn
+from croupier.core import codec
+from croupier.core.arms.table import roll_up
+from croupier.core.duration import DAY, HOUR
+from croupier.core.records import Marker, Observation
+from croupier.core.snapshot import Snapshot
+from croupier.core.watermark import Watermark
+from croupier.ports import FUNNELS, OBSERVATIONS, Commit, Entry
+from croupier.runners.distributed.history import History
+from croupier.runners.distributed.stores import Stores
+from croupier.runners.distributed.worker import insist
+
+_ENTRIES = 1_024
+KEEP_IDS = 35 * DAY
+"""How long ids of observations are kept, in data time, and so how late one may be told again."""
+
+
+class Learner:
+    """The only one that adds: sums, positions and ids in one transaction; then it publishes.
+
+    Invariant: what is in memory is what is committed. An observation is added when its id is not
+    in the store; one whose time lies further behind the watermark than ids are kept could be in
+    without an id, so it is counted as stale and never added.
+    """
+
+    def __init__(self, stores: Stores, history: History) -> None:
+        self._stores, self._history = stores, history
+        self._states = stores.states("learn")
+        self.stop = threading.Event()
+        self.learn = Learn(history.declarations, stores.cache)
+        self.time = Watermark(stores.log.ends(FUNNELS))
+        self._positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)
+        self._stored: dict[int, int] = {}
+        self._committed = 0
+        self._kept_house = 0
+        history.on_change.append(self.learn.touch)
+
+    def recover(self) -> None:
+        """Take up where the last commit stood, and publish what is due."""
+        standing = insist(self._states.load, self.stop)
+        self.learn.take(standing.sums)
+        self._stored = dict(standing.positions)
+        self._positions |= standing.positions
+        self._committed = standing.watermark
+        for source in self._stores.log.ends(FUNNELS):
+            self.time.reach(source, standing.watermark)
+
+    def step(self) -> bool:
+        """Read on, add what is new, commit; False when there was nothing to read."""
+        log = self._stores.log
+        entries = insist(lambda: log.read(OBSERVATIONS, self._positions, _ENTRIES), self.stop)
+        if not entries:
+            return False
+        commit = insist(lambda: self._history.knowing(lambda: self._commit_of(entries)), self.stop)
+        insist(lambda: self._states.commit(commit), self.stop)
+        self._positions |= commit.positions
+        self._stored, self._committed = dict(commit.positions), commit.watermark
+        self.learn.take(commit.sums)
+        return True
+
+    def refresh(self) -> list[Snapshot]:
+        """Publish what is due; a cache that is away gets it later."""
+        now, names = self._stores.clock.now(), self._history.declarations.names()
+        return self.learn.refresh(names, now, self._committed)
+
+    def keep_house(self) -> None:
+        """Once an hour: merge old periods into days, and forget ids that are old enough."""
+        now = self._stores.clock.now()
+        if now - self._kept_house < HOUR:
+            return
+        standing = self._states.load()
+        changes = roll_up(standing.sums, standing.watermark)
+        if changes:
+            self._states.commit(
+                Commit(
+                    positions=standing.positions,
+                    watermark=standing.watermark,
+                    since=self._stored,
+                    sums=changes,
+                )
+            )
+            self.learn.take(changes)
+        self._states.trim_ids(self._oldest - DAY)
+        self._kept_house = now
+
+    @property
+    def _oldest(self) -> int:
+        """The data time up to which ids may be forgotten."""
+        return self._committed - self._history.declarations.longest_story() - KEEP_IDS
+
+    def _commit_of(self, entries: list[Entry]) -> Commit:
+        told: dict[bytes, Observation] = {}
+        for record in codec.decode_all(entry.payload for entry in entries):
+            if isinstance(record, Observation):
+                told.setdefault(record.id, record)
+            elif isinstance(record, Marker):
+                self.time.reach(record.source, record.watermark)
+        oldest = self._oldest
+        stale = [one for one in told.values() if one.at < oldest]
+        known = self._states.known([one.id for one in told.values() if one.at >= oldest])
+        fresh = [one for one in told.values() if one.at >= oldest and one.id not in known]
+        learned = self.learn.absorb(fresh)
+        for one in stale:
+            learned.counts[one.experiment, "stale"] += 1
+        reached = {entry.partition: entry.offset + 1 for entry in sorted(entries)}
+        return Commit(
+            positions=self._stored | reached,
+            since=self._stored,
+            watermark=self.time.value,
+            sums=learned.sums,
+            counts=learned.counts,
+            ids={one.id: one.at for one in fresh},
+        )

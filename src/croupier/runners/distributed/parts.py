@@ -1,0 +1,105 @@
+"""What join and observe do with one partition of their topic, each for itself."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
+
+from croupier.apps.join import Join
+from croupier.apps.observe import Observe
+from croupier.core import codec
+from croupier.core.declarations import Declarations
+from croupier.core.records import Funnel, Marker
+from croupier.core.watermark import Watermark
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Entry, Late
+
+Keyed = list[tuple[bytes, bytes]]
+"""Partition keys, and the records that they place."""
+
+
+class Part(Protocol):
+    """A keyed stage over one partition: records go in, what closed comes out."""
+
+    reads: str
+    writes: str
+    time: Watermark
+
+    def feed(self, entries: list[Entry]) -> list[Late]:
+        """Apply every record, then move time; the same again has no effect."""
+
+    def resume(self, watermark: int) -> None:
+        """Time has come so far, and what closed up to there was told before: forget it."""
+
+    def close(self) -> Keyed:
+        """What has closed by now."""
+
+    @property
+    def open(self) -> Counter[str]:
+        """How many stories are open, by experiment."""
+
+
+class JoinPart:
+    """Events of one partition → funnels, placed by experiment and unit: a session's must meet."""
+
+    reads, writes = EVENTS, FUNNELS
+
+    def __init__(self, declarations: Declarations, partition: int, _: Iterable[int]) -> None:
+        self._partition = partition
+        self._join = Join(declarations, [partition])
+        self.time = self._join.time
+
+    def feed(self, entries: list[Entry]) -> list[Late]:
+        """Apply events; time is the newest stamp."""
+        return self._join.feed(entries)
+
+    def resume(self, watermark: int) -> None:
+        """Forget stories that closed."""
+        self.time.reach(self._partition, watermark)
+        self._join.stage.settle(watermark)
+
+    def close(self) -> Keyed:
+        """The funnels of stories whose time is up."""
+        return [(_session_key(one), codec.encode(one)) for one in self._join.close()]
+
+    @property
+    def open(self) -> Counter[str]:
+        """Open stories."""
+        return self._join.stage.count
+
+
+class ObservePart:
+    """Funnels of one partition → observations; time is the least that `join` has marked."""
+
+    reads, writes = FUNNELS, OBSERVATIONS
+
+    def __init__(self, declarations: Declarations, _: int, sources: Iterable[int]) -> None:
+        self._observe, self._sources = Observe(declarations), list(sources)
+        self.time = Watermark(self._sources)
+
+    def feed(self, entries: list[Entry]) -> list[Late]:
+        """Apply funnels, then let the markers behind them move time."""
+        records = list(codec.decode_all(entry.payload for entry in entries))
+        self._observe.feed(one for one in records if isinstance(one, Funnel))
+        for one in records:
+            if isinstance(one, Marker):
+                self.time.reach(one.source, one.watermark)
+        return []
+
+    def resume(self, watermark: int) -> None:
+        """Forget sessions that closed."""
+        for source in self._sources:
+            self.time.reach(source, watermark)
+        self._observe.stage.settle(watermark)
+
+    def close(self) -> Keyed:
+        """The observations of sessions whose time is up."""
+        closed = self._observe.close(self.time.value)
+        return [(observation.id, codec.encode(observation)) for observation in closed]
+
+    @property
+    def open(self) -> Counter[str]:
+        """Open sessions."""
+        return self._observe.stage.count
+
+
+def _session_key(funnel: Funnel) -> bytes:
+    return b"%s\0%s" % (funnel.decision.experiment.encode(), funnel.decision.unit)

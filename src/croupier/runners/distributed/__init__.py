@@ -1,1 +1,1 @@
-"""The distributed runner: serve, join, observe and learn as processes that meet on the log."""
+"""The distributed runner: serve, join, observe and learn meet only on the log."""

@@ -1,4 +1,4 @@
-"""What was ever declared, followed while processes run: the `arms` topic, read on."""
+"""What was ever declared, followed while it runs: the `arms` topic, read on."""
 
 import threading
 from collections.abc import Callable

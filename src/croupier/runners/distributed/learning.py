@@ -6,7 +6,7 @@ from croupier.apps.learn import Learn
 from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
-from croupier.core.records import Marker, Observation
+from croupier.core.records import Imported, Marker, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
 from croupier.ports import FUNNELS, OBSERVATIONS, Commit, Entry
@@ -93,25 +93,29 @@ class Learner:
         return self._committed - self._history.declarations.longest_story() - KEEP_IDS
 
     def _commit_of(self, entries: list[Entry]) -> Commit:
-        told: dict[bytes, Observation] = {}
-        for record in codec.decode_all(entry.payload for entry in entries):
-            if isinstance(record, Observation):
-                told.setdefault(record.id, record)
-            elif isinstance(record, Marker):
-                self.time.reach(record.source, record.watermark)
+        told: dict[bytes, tuple[int, Observation | Imported]] = {}
+        for entry in sorted(entries):
+            for record in codec.decode_many(entry.payload):
+                if isinstance(record, Observation):
+                    told.setdefault(record.id, (record.at, record))
+                elif isinstance(record, Imported):
+                    told.setdefault(record.id, (entry.stamp, record))
+                elif isinstance(record, Marker):
+                    self.time.reach(record.source, record.watermark)
         oldest = self._oldest
-        stale = [one for one in told.values() if one.at < oldest]
-        known = self._states.known([one.id for one in told.values() if one.at >= oldest])
-        fresh = [one for one in told.values() if one.at >= oldest and one.id not in known]
-        learned = self.learn.absorb(fresh)
-        for one in stale:
-            learned.counts[one.experiment, "stale"] += 1
-        reached = {entry.partition: entry.offset + 1 for entry in sorted(entries)}
+        known = self._states.known([each for each, (at, _) in told.items() if at >= oldest])
+        fresh = {each: one for each, one in told.items() if one[0] >= oldest and each not in known}
+        learned = self.learn.absorb(record for _, record in fresh.values())
+        for at, record in told.values():
+            if at < oldest:
+                learned.counts[record.experiment, "stale"] += 1
+        ids = {each: at for each, (at, _) in fresh.items()}
+        ids |= {one.content: at for at, one in fresh.values() if isinstance(one, Imported)}
         return Commit(
-            positions=self._stored | reached,
+            positions=self._stored | {one.partition: one.offset + 1 for one in sorted(entries)},
             since=self._stored,
             watermark=self.time.value,
             sums=learned.sums,
             counts=learned.counts,
-            ids={one.id: one.at for one in fresh},
+            ids=ids,
         )

@@ -37,7 +37,7 @@ def fill(opened: Opened, count: int = 10, step: int = 100) -> list[int]:
 
 def everything(log: EventLog, limit: int = 3) -> list[Entry]:
     """The topic read as a reader does: entry by entry, from position to position."""
-    positions: Positions = {}
+    positions: Positions = dict.fromkeys(log.ends(EVENTS), 0)
     found: list[Entry] = []
     while entries := log.read(EVENTS, positions, limit):
         assert len(entries) <= limit

@@ -98,6 +98,12 @@ def test_records_of_a_key_are_in_its_partition_in_order(log: EventLog) -> None:
     assert log.ends(EVENTS) == dict.fromkeys(range(PARTS), 3)
 
 
+def test_only_the_partitions_that_are_named_are_read(log: EventLog) -> None:
+    log.append(EVENTS, [record(5)]).result(10)
+    assert [entry.partition for entry in log.read(EVENTS, {1: 0}, 10)] == [1]
+    assert len(log.read(EVENTS, {}, 10)) == PARTS
+
+
 def test_a_record_without_a_key_is_in_every_partition(log: EventLog) -> None:
     log.append(EVENTS, [record(5)]).result(10)
     assert sorted(entry.partition for entry in everything(log)) == list(range(PARTS))

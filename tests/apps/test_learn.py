@@ -1,5 +1,7 @@
 """Publishing: what changes while a snapshot is being made is in the next one."""
 
+import msgspec
+
 from croupier.adapters.memory import MemorySnapshots
 from croupier.apps.learn import Learn
 from croupier.core import arm_changes
@@ -23,7 +25,8 @@ class Interrupted(MemorySnapshots):
     def put(self, snapshot: Snapshot, tally: Tally | None = None) -> bool:
         self.puts += 1
         if self.puts == 1:
-            self.book.apply(arm_changes.pause(self.book.arms(SPEC.name), SPEC.arms[1]))
+            paused = arm_changes.pause(self.book.arms(SPEC.name), SPEC.arms[1])
+            self.book.apply(msgspec.structs.replace(paused, version=paused.version + 1))
             self.learn.touch(SPEC.name)
         if self.puts == 2:
             raise OSError("the disk is full")

@@ -7,6 +7,7 @@ in the stores.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from threading import Event
 from typing import Any
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
 from croupier.apps.observe import Observe
+from croupier.config.services import Stores
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
@@ -24,7 +26,6 @@ from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.share import Share
-from croupier.runners.distributed.stores import Stores
 from croupier.runners.distributed.worker import Worker
 from tests.laws.oracle import tell
 from tests.laws.streams import HandClock, World, worlds
@@ -85,7 +86,9 @@ class Town:
         self.clock, self.death = HandClock(), Death(deaths)
         self.log = FragileLog(self.clock, partitions, self.death)
         self.scopes: dict[str, FragileState] = {}
-        self.stores = Stores(self.clock, self.log, self._scope, MemorySnapshots())
+        self.stores = Stores(
+            self.clock, self.log, self._scope, MemorySnapshots(), MemorySnapshots()
+        )
         for versions in world.book._versions.values():
             self.log.append(ARMS, [codec.encode(one) for one in versions.values()])
         self.log.append(ARMS, [codec.encode(one) for one in world.book._arms.values()])
@@ -97,7 +100,7 @@ class Town:
             f"observe {n}": lambda n=n: self._worker("observe", ObservePart, n, shares)  # type: ignore[misc]
             for n in range(1, shares + 1)
         }
-        self.makers["learn"] = lambda: Learner(self.stores, History(self.log))
+        self.makers["learn"] = lambda: Learner(self.stores, History(self.log), Event())
         self.processes = {name: self._started(make) for name, make in self.makers.items()}
         self.log.armed = True
 
@@ -107,7 +110,7 @@ class Town:
     def _worker(self, app: str, make: Any, number: int, of: int) -> Worker:
         ends = self.log.ends(EVENTS)
         return Worker(
-            app, make, self.stores, History(self.log), Share(number, of).among(ends), ends
+            app, make, self.stores, History(self.log), Share(number, of).among(ends), ends, Event()
         )
 
     @staticmethod

@@ -13,6 +13,7 @@ from croupier.cli.evaluate import evaluate
 from croupier.cli.export import export
 from croupier.cli.imports import import_
 from croupier.cli.key import key
+from croupier.cli.parts import join, learn, observe, serve
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
@@ -38,6 +39,10 @@ for command in (
     prior,
     replay,
     doctor,
+    serve,
+    join,
+    observe,
+    learn,
 ):
     app.command(no_args_is_help=False)(command)
 app.command("import", no_args_is_help=False)(import_)

@@ -1,15 +1,12 @@
 """croupier up: the whole ring in one process."""
 
-import logging
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from croupier.cli.options import Config, Data
-
-_LEVELS = ("debug", "info", "warning", "error")
+from croupier.cli.options import Config, Data, LogLevel, say_where, set_up_logging
 
 
 def up(  # noqa: PLR0913 - the command's own options
@@ -19,7 +16,7 @@ def up(  # noqa: PLR0913 - the command's own options
     port: Annotated[
         int, typer.Option(min=0, max=65_535, help="The port; 0 picks a free one.")
     ] = 8080,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: LogLevel = "info",
     *,
     new_keys: Annotated[
         bool, typer.Option("--new-keys", help="Make new keys where the keys file was lost.")
@@ -44,13 +41,9 @@ def up(  # noqa: PLR0913 - the command's own options
     from croupier.runners import up as process
     from croupier.runners.reach import refuse_open_doors
 
-    if log_level not in _LEVELS:
-        raise typer.BadParameter(f"{log_level!r} is none of {', '.join(_LEVELS)}")
-    level = logging.getLevelName(log_level.upper())
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(max(level, logging.WARNING))
+    set_up_logging(log_level)
     settings = with_environment(load_settings(config), os.environ)
     refuse_open_doors(settings, host, insecure=insecure)
     file = data_file(data)
     keys = load_keys(file, os.environ, renew=new_keys)
-    process.up(settings, file, keys, host, port, lambda at: print(f"listening on {at}", flush=True))
+    process.up(settings, file, keys, (host, port), say_where)

@@ -56,6 +56,19 @@ def read_keys(url: str, environment: Mapping[str, str]) -> Keys:
     return _from_file(data.with_name(data.name + ".keys"))
 
 
+def load_shared_keys(file: Path, environment: Mapping[str, str]) -> Keys:
+    """Keys that several servers share: from the environment, or from a file, made once."""
+    if TOKEN_KEYS in environment or UNIT_KEY in environment:
+        return _from_environment(environment)
+    if not file.exists():
+        try:
+            _write(file, Keys({1: secrets.token_bytes(32)}, secrets.token_bytes(32)))
+        except ConfigError:
+            if not file.exists():  # else another server was first
+                raise
+    return _from_file(file)
+
+
 def _from_environment(environment: Mapping[str, str]) -> Keys:
     problems = []
     token: dict[int, bytes] = {}

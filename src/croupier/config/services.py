@@ -1,6 +1,6 @@
 """Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +11,7 @@ from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
 from croupier.config.backends import Backends
 from croupier.config.errors import ConfigError
+from croupier.ports import EventLog, SnapshotCache, StateStore
 
 if TYPE_CHECKING:
     from croupier.adapters.kafka import KafkaLog
@@ -33,10 +34,25 @@ class Services(NamedTuple):
     cache: str
 
 
-def open_services(
-    services: Services, scope: str, stories: Path, *, read_only: bool = False
-) -> Backends:
-    """The backends of one process; `scope` names its own positions, `stories` its own file.
+class Stores(NamedTuple):
+    """What the processes of a distributed ring need of the world.
+
+    `states` gives each scope (an app, or its share of the partitions) positions of its own. `cache`
+    is where snapshots are published and kept, `front` where servers look; `mend` puts there again
+    what it has lost; `close` lets go of everything.
+    """
+
+    clock: Clock
+    log: EventLog
+    states: Callable[[str], StateStore]
+    cache: SnapshotCache
+    front: SnapshotCache
+    mend: Callable[[], object] = lambda: None
+    close: Callable[[], None] = lambda: None
+
+
+def open_stores(services: Services, *, read_only: bool = False) -> Stores:
+    """The stores of one process.
 
     Raises ConfigError for a wrong URL or a missing extra, UnusableError for what is not ours.
     """
@@ -50,11 +66,26 @@ def open_services(
     address, schema = _take(services.states, "schema")
     with ExitStack() as opened:
         database = opened.enter_context(closing(Database(address, schema, read_only=read_only)))
-        cache = opened.enter_context(closing(open_cache(services.cache)))
+        front = opened.enter_context(closing(open_cache(services.cache)))
         log = opened.enter_context(closing(open_log(services.log, read_only=read_only)))
-        published = DurableSnapshots(PostgresSnapshots(database), cache)
-        states, close = PostgresState(database, scope), opened.pop_all().close
-        return Backends(Clock(), log, states, published, StoryFile(stories), close)
+        cache = DurableSnapshots(PostgresSnapshots(database), front)
+        return Stores(
+            Clock(),
+            log,
+            lambda scope: PostgresState(database, scope),
+            cache,
+            front,
+            cache.mend,
+            opened.pop_all().close,
+        )
+
+
+def open_services(
+    services: Services, scope: str, stories: Path, *, read_only: bool = False
+) -> Backends:
+    """The same as the backends of one scope, with open stories in a file."""
+    clock, log, states, cache, *_, close = open_stores(services, read_only=read_only)
+    return Backends(clock, log, states(scope), cache, StoryFile(stories), close)
 
 
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":

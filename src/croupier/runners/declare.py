@@ -2,6 +2,7 @@
 
 import logging
 
+from croupier.clock import Clock
 from croupier.config.backends import Backends
 from croupier.config.errors import ConfigError
 from croupier.config.settings import Settings
@@ -9,15 +10,20 @@ from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import MOST_ARMS
 from croupier.core.records import ArmSet, Declaration
-from croupier.ports import ARMS, entries_between
+from croupier.ports import ARMS, EventLog, entries_between
 
 _LOG = logging.getLogger(__name__)
 
 
 def read_declarations(backends: Backends) -> Declarations:
     """What was ever declared."""
+    return read_history(backends.log)
+
+
+def read_history(log: EventLog) -> Declarations:
+    """The same, given the log alone."""
     declarations = Declarations()
-    for entries in entries_between(backends.log, ARMS, {}, backends.log.ends(ARMS)):
+    for entries in entries_between(log, ARMS, {}, log.ends(ARMS)):
         for record in codec.decode_all(entry.payload for entry in entries):
             declarations.apply(record)
     return declarations
@@ -25,8 +31,13 @@ def read_declarations(backends: Backends) -> Declarations:
 
 def declare(settings: Settings, backends: Backends) -> Declarations:
     """Read what was ever declared, and append what the settings change."""
-    declarations = read_declarations(backends)
-    now = backends.clock.now()
+    return declare_on(backends.log, backends.clock, settings)
+
+
+def declare_on(log: EventLog, clock: Clock, settings: Settings) -> Declarations:
+    """The same, given log and clock alone."""
+    declarations = read_history(log)
+    now = clock.now()
     for spec in settings.experiments:
         changes = list(declarations.changes(spec, now))
         for record in changes:
@@ -36,7 +47,7 @@ def declare(settings: Settings, backends: Backends) -> Declarations:
                     f"numbers end at {MOST_ARMS}: continue under a new name"
                 )
         if changes:
-            backends.log.append(ARMS, [codec.encode(record) for record in changes]).result()
+            log.append(ARMS, [codec.encode(record) for record in changes]).result()
         for record in changes:
             declarations.apply(record)
             _LOG.info("%s: declared %s", spec.name, _in_words(record))

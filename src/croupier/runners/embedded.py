@@ -4,11 +4,7 @@ import logging
 import threading
 
 from croupier.apps.serve.asgi import App
-from croupier.apps.serve.doors import make_app
-from croupier.apps.serve.gate import Access, Gate
-from croupier.apps.serve.hot import HotDoors
-from croupier.apps.serve.service import Limits, Service
-from croupier.config.access import read_access
+from croupier.apps.serve.service import Service
 from croupier.config.backends import Backends
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
@@ -16,6 +12,7 @@ from croupier.core.duration import format_duration
 from croupier.core.token import Signer
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.declare import declare
+from croupier.runners.http import doors_of, limits_of
 from croupier.runners.ring import Ring
 
 _LOG = logging.getLogger(__name__)
@@ -38,12 +35,7 @@ class Embedded:
             experiments={spec.name: spec for spec in settings.experiments},
             signer=Signer(keys.token, self.declarations.names()),
             unit_key=keys.unit,
-            limits=Limits(
-                settings.server.max_body,
-                settings.server.max_events,
-                settings.server.max_skew,
-                self.retention,
-            ),
+            limits=limits_of(settings, self.retention),
         )
         names = [spec.name for spec in settings.experiments]
         self.ring = Ring(backends, self.declarations, names, self.service.accept)
@@ -67,14 +59,7 @@ class Embedded:
 
     def app(self) -> App:
         """The ASGI application, behind a gate where there is anything to ask."""
-        service, access = self.service, self._access()
-        doors = HotDoors(service, make_app(service))
-        if not access.guards:
-            return doors
-        return Gate(access, doors, service.clock.now, service.counters)
-
-    def _access(self) -> Access:
-        return read_access(self.settings.server, self.settings.limits, self.settings.api_keys)
+        return doors_of(self.settings, self.service)
 
     def start(self) -> None:
         """Serve the last snapshots at once; recover, and let the ring turn, behind them.

@@ -11,10 +11,11 @@ from croupier.core import arm_changes, codec
 from croupier.core.arm_changes import ArmChangeError
 from croupier.core.duration import parse_duration
 from croupier.core.records import Arm, ArmSet
-from croupier.ports import ARMS, entries_between
+from croupier.ports import ARMS, UnavailableError, entries_between
 
 _LOCK = threading.Lock()
 _SECONDS = 10.0
+_TRIES = 5
 
 
 class ArmChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,21 +71,27 @@ def record_arms(
     by: str,
     note: str = "",
 ) -> ArmSet:
-    """Make a change (arms and time → arms, and what was done), durably; as it was if it is none."""
+    """Make a change (arms and time → arms, and what was done), durably; as it was if it is none.
+
+    Where two servers change arms at once, the log says who was first; the other tries again.
+    """
     with _LOCK:
-        before = service.declarations.arms(name)
-        now = service.clock.now()
-        after, words = change(before, now)
-        if after == before:
-            return before
-        record = msgspec.structs.replace(
-            after, version=before.version + 1, at=now, by=by, note=note, change=words
-        )
-        service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
-        service.declarations.apply(record)
-        service.know_arms(name)
-        service.on_arms(name)
-        return record
+        for _ in range(_TRIES):
+            before = service.declarations.arms(name)
+            now = service.clock.now()
+            after, words = change(before, now)
+            if after == before:
+                return before
+            record = msgspec.structs.replace(
+                after, version=before.version + 1, at=now, by=by, note=note, change=words
+            )
+            service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
+            service.take_arms(record)
+            if service.declarations.arms(name) == record:
+                service.know_arms(name)
+                service.on_arms(name)
+                return record
+        raise UnavailableError("others change the arms all the time: try again")
 
 
 def history(service: Service, name: str) -> list[ArmsPage]:

@@ -12,11 +12,11 @@ from croupier.clock import Clock
 from croupier.core.decide import Choice, Decider, hash_unit
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
-from croupier.core.records import Decision
+from croupier.core.records import ArmSet, Decision
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 from croupier.core.token import Signer
-from croupier.ports import EventLog, SnapshotCache, StateStore
+from croupier.ports import EVENTS, EventLog, Positions, SnapshotCache, StateStore
 
 LONGEST_UNIT = 512
 """Characters of a unit."""
@@ -83,11 +83,18 @@ class Service:
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.health: Callable[[], str | None] = lambda: None
         self.on_arms: Callable[[str], None] = lambda _: None
+        self.take_arms: Callable[[ArmSet], None] = declarations.apply
+        self.behind: Callable[[Positions], bool] = self._behind
         self.unit_key = unit_key
         self._deciders: dict[str, Decider] = {}
         self._known: dict[str, dict[str, int]] = {}
         for name in declarations.names():
             self.know_arms(name)
+
+    def _behind(self, positions: Positions) -> bool:
+        """Whether learning that stands at these positions has not read all that was reported."""
+        ends = self.log.ends(EVENTS)
+        return any(positions.get(partition, 0) < end for partition, end in ends.items())
 
     @property
     def ready(self) -> bool:
@@ -100,6 +107,12 @@ class Service:
         current = self._deciders.get(name)
         if current is None or current.snapshot.version < snapshot.version:
             self._deciders[name] = Decider(snapshot, self.declarations.latest(name))
+
+    def redeclare(self, name: str) -> None:
+        """Decide under the newest declaration from now on, from the snapshot that is served."""
+        current = self._deciders.get(name)
+        if current is not None and current.spec != self.declarations.latest(name).spec:
+            self._deciders[name] = Decider(current.snapshot, self.declarations.latest(name))
 
     def snapshot(self, name: str) -> Snapshot | None:
         """What is being served for an experiment."""

@@ -12,7 +12,7 @@ from croupier.core.arms.table import totals
 from croupier.core.convergence import churn
 from croupier.core.records import Arm
 from croupier.core.reward import MICRO
-from croupier.ports import EVENTS, Standing
+from croupier.ports import Standing
 
 _CATCH_UP_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -116,10 +116,10 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
 
 
 def _caught_up(service: Service, name: str, patience: float) -> Standing:
-    ends, deadline = service.log.ends(EVENTS), time.monotonic() + patience
+    deadline = time.monotonic() + patience
     while True:
         standing = service.states.load(name)
-        behind = any(standing.positions.get(p, 0) < end for p, end in ends.items())
+        behind = service.behind(standing.positions)
         if not behind or time.monotonic() > deadline or service.health() is not None:
             return standing
         time.sleep(_LOOK_AGAIN_SECONDS)

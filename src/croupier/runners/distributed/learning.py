@@ -3,6 +3,7 @@
 import threading
 
 from croupier.apps.learn import Learn
+from croupier.config.services import Stores
 from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
@@ -11,7 +12,6 @@ from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
 from croupier.ports import FUNNELS, OBSERVATIONS, Commit, Entry
 from croupier.runners.distributed.history import History
-from croupier.runners.distributed.stores import Stores
 from croupier.runners.distributed.worker import insist
 
 _ENTRIES = 1_024
@@ -27,10 +27,10 @@ class Learner:
     without an id, so it is counted as stale and never added.
     """
 
-    def __init__(self, stores: Stores, history: History) -> None:
+    def __init__(self, stores: Stores, history: History, stop: threading.Event) -> None:
         self._stores, self._history = stores, history
         self._states = stores.states("learn")
-        self.stop = threading.Event()
+        self.stop = stop
         self.learn = Learn(history.declarations, stores.cache)
         self.time = Watermark(stores.log.ends(FUNNELS))
         self._positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)

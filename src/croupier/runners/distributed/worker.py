@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
+from croupier.config.services import Stores
 from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.declarations import Declarations
@@ -14,7 +15,6 @@ from croupier.core.records import Marker
 from croupier.ports import Commit, Entry, Late, UnavailableError, entries_between
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.parts import Part
-from croupier.runners.distributed.stores import Stores
 
 _LOG = logging.getLogger(__name__)
 _ENTRIES, _MARK_EVERY, _RETRY_SECONDS = 512, 250, 0.5
@@ -29,7 +29,7 @@ class StoppedError(Exception):
 class Worker:
     """Some partitions of a topic, each with its own part, positions and watermark."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works on, and how it is stopped
         self,
         app: str,
         make: Make,
@@ -37,9 +37,9 @@ class Worker:
         history: History,
         partitions: Collection[int],
         sources: Collection[int],
+        stop: threading.Event,
     ) -> None:
-        self._log = stores.log
-        self.stop = threading.Event()
+        self._log, self.stop = stores.log, stop
         self.places = {
             number: Place(stores, app, number, make(history.declarations, number, sources), history)
             for number in partitions

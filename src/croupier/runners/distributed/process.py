@@ -1,0 +1,150 @@
+"""The processes of a distributed ring, each until it is told to stop."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from typing import Literal
+
+from croupier.apps.serve.asgi import App
+from croupier.config.keys import Keys
+from croupier.config.services import Services, Stores, open_stores
+from croupier.config.settings import Settings
+from croupier.core import codec
+from croupier.core.records import Tick
+from croupier.ports import EVENTS, FUNNELS, UnavailableError
+from croupier.runners.declare import declare_on
+from croupier.runners.distributed.history import History
+from croupier.runners.distributed.learning import Learner
+from croupier.runners.distributed.parts import JoinPart, ObservePart
+from croupier.runners.distributed.serving import Server
+from croupier.runners.distributed.share import Share
+from croupier.runners.distributed.worker import StoppedError, Worker, insist
+from croupier.runners.http import doors_of, serve
+
+_LOG = logging.getLogger(__name__)
+_TICK = codec.encode(Tick())
+_TICK_EVERY, _MEND_EVERY = 1_000, 5_000
+_IDLE_SECONDS = 0.05
+
+
+def run_server(
+    settings: Settings,
+    services: Services,
+    keys: Keys,
+    address: tuple[str, int],
+    on_ready: Callable[[str], None],
+) -> None:
+    """serve: as many as there are, behind a balancer."""
+
+    def start() -> tuple[App, Callable[[], None]]:
+        stores = insist(lambda: open_stores(services), threading.Event())
+        history = History(stores.log)
+        _wait_for(settings, history)
+        server = Server(settings, stores, history, keys)
+        server.start()
+        return doors_of(settings, server.service), server.stop
+
+    serve(settings, address, start, on_ready)
+
+
+def run_worker(
+    app: Literal["join", "observe"], services: Services, share: Share, on_ready: Callable[[], None]
+) -> None:
+    """Join or observe: a share of the partitions."""
+    stop = _told()
+    stores = insist(lambda: open_stores(services), stop)
+    try:
+        events, funnels = stores.log.ends(EVENTS), stores.log.ends(FUNNELS)
+        history = History(stores.log)
+        if app == "join":
+            worker = Worker(app, JoinPart, stores, history, share.among(events), events, stop)
+        else:
+            worker = Worker(app, ObservePart, stores, history, share.among(funnels), events, stop)
+        worker.recover()
+        on_ready()
+        ticker = Ticker(stores, worker) if app == "join" else None
+        while not worker.stop.is_set():
+            busy = worker.step()
+            if ticker is not None:
+                ticker.turn()
+            if not busy:
+                worker.stop.wait(_IDLE_SECONDS)
+    except StoppedError as error:
+        _LOG.warning("stopped while waiting: %s", error)
+    finally:
+        stores.close()
+
+
+def run_learner(settings: Settings, services: Services, on_ready: Callable[[], None]) -> None:
+    """learn: declares what the settings say, adds, publishes. There is one; a second is stopped."""
+    stop = _told()
+    stores = insist(lambda: open_stores(services), stop)
+    try:
+        insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
+        history = History(stores.log)
+        learner = Learner(stores, history, stop)
+        learner.recover()
+        on_ready()
+        mended = 0
+        while not learner.stop.is_set():
+            busy = learner.step()
+            _forgiving("publishing", learner.refresh)
+            _forgiving("keeping house", learner.keep_house)
+            now = stores.clock.now()
+            if now >= mended + _MEND_EVERY:
+                mended = now
+                _forgiving("declarations", history.follow)
+                _forgiving("the cache", stores.mend)
+            if not busy:
+                learner.stop.wait(_IDLE_SECONDS)
+    except StoppedError as error:
+        _LOG.warning("stopped while waiting: %s", error)
+    finally:
+        stores.close()
+
+
+class Ticker:
+    """Lets time pass on every event partition: a tick a second where nobody else writes."""
+
+    def __init__(self, stores: Stores, worker: Worker) -> None:
+        self._stores, self._worker, self._ticked = stores, worker, 0
+
+    def turn(self) -> None:
+        """Append a tick when one of our partitions has been silent for a second."""
+        now = self._stores.clock.now()
+        heard = min((place.part.time.value for place in self._worker.places.values()), default=now)
+        if now - heard >= _TICK_EVERY and now - self._ticked >= _TICK_EVERY:
+            self._ticked = now
+            insist(lambda: self._stores.log.append(EVENTS, [_TICK]).result(), self._worker.stop)
+
+
+def _wait_for(settings: Settings, history: History) -> None:
+    """Until `learn` has declared what the settings name."""
+    wait, said = threading.Event(), False
+    while True:
+        history.follow()
+        known = set(history.declarations.names())
+        missing = [spec.name for spec in settings.experiments if spec.name not in known]
+        if not missing:
+            return
+        if not said:
+            _LOG.info("waiting until `croupier learn` declares %s", ", ".join(missing))
+            said = True
+        wait.wait(0.5)
+
+
+def _told() -> threading.Event:
+    """Set by SIGINT and SIGTERM."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _forgiving(what: str, action: Callable[[], object]) -> None:
+    """Try; what cannot be done now is done at a later turn."""
+    try:
+        action()
+    except UnavailableError as error:
+        _LOG.warning("%s: again later: %s", what, error)

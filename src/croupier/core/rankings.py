@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.policies.registry import Policy
@@ -42,33 +42,33 @@ def rank_arms(
     Thompson Sampling in Stochastic Multi-armed Bandit Problem with Multiple Plays (one sample,
     the best k shown).
     """
-    arms = len(strata.order)
+    arms = strata.levels.shape[1]
     slots = min(slots, arms)
     if len(posteriors) == 1:
-        ranks = _best(policy.scores(posteriors[0], strata), strata, min(arms, slots + SPARE))
+        depth = min(arms, slots + SPARE)
+        ranks = _best(policy.leaders(posteriors[0], strata, depth), depth)
     else:
         ranks = _filled(policy, posteriors[:slots], strata)
     return ranks[:1] if (ranks == ranks[0]).all() else ranks
 
 
-def _best(scores: FloatArray, strata: Strata, depth: int) -> Places:
-    """The best `depth` arms of each row; ties in a single row are broken once a sample."""
-    if len(scores) == 1:
-        row = np.broadcast_to(scores, strata.keys.shape)
-        return np.lexsort((strata.keys, -row), axis=1)[:, :depth].astype(np.uint16)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :depth].astype(np.uint16)
+def _best(leaders: Leaders, depth: int) -> Places:
+    """The best `depth` arms of each sample."""
+    order = np.lexsort((leaders.ties, -leaders.scores), axis=1)[:, :depth]
+    return np.take_along_axis(leaders.arms, order, axis=1).astype(np.uint16)
 
 
 def _filled(policy: Policy, posteriors: Sequence[Posterior], strata: Strata) -> Places:
-    """Slot by slot, the best arm that is still free; ties are broken once a sample."""
-    arms, size = strata.order.shape
+    """Slot by slot, the best arm that is still free: one of the first `slot + 1` of its sample."""
+    size, arms = strata.levels.shape
+    samples = np.arange(size)
     free = np.ones((size, arms), dtype=bool)
-    ranks, samples = np.empty((size, len(posteriors)), dtype=np.uint16), np.arange(size)
+    ranks = np.empty((size, len(posteriors)), dtype=np.uint16)
     for slot, posterior in enumerate(posteriors):
-        own = strata.reordered(slot)
-        scores = np.where(free, policy.scores(posterior, own), -np.inf)
-        best = free & (scores >= scores.max(axis=1, keepdims=True))
-        ranks[:, slot] = np.where(best, own.keys, -1).argmax(axis=1)
+        leaders = policy.leaders(posterior, strata.reordered(slot), slot + 1)
+        scores = np.where(free[samples[:, None], leaders.arms], leaders.scores, -np.inf)
+        ties = np.where(scores >= scores.max(axis=1, keepdims=True), leaders.ties, size + 1)
+        ranks[:, slot] = leaders.arms[samples, ties.argmin(axis=1)]
         free[samples, ranks[:, slot]] = False
     return ranks
 

@@ -72,7 +72,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         ranks = among(self.ranks(), places, slots) if pooled else None
         if ranks is None:
             posteriors = [each.take(places) for each in (self.posterior, *self.further)]
-            strata = Strata.of(self.experiment, arms, self.bag)
+            strata = Strata.of(self.experiment, self.arms, self.bag).take(places)
             ranks = rank_arms(self.policy, posteriors, strata, slots)[:, :slots]
         return Bag(arms, names, ranks, shuffled, pooled=pooled)
 

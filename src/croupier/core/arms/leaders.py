@@ -43,7 +43,8 @@ class Leaders(NamedTuple):
     def of_index(cls, index: FloatArray, strata: Strata, depth: int) -> Self:
         """The `depth` highest of one index, and whoever ties with them, in each sample alike.
 
-        >>> Leaders.of_index(np.array([0.3, 0.1, 0.3]), Strata.of("b", range(3), 2), 1).arms.tolist()
+        >>> strata = Strata.of("b", range(3), 2)
+        >>> Leaders.of_index(np.array([0.3, 0.1, 0.3]), strata, 1).arms.tolist()
         [[0, 2], [0, 2]]
         """
         depth = min(depth, len(index))

@@ -16,7 +16,7 @@ from croupier.core.decide import Decider
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
 from tests.laws.test_draws import AT, P_LEAST, UNITS, p_value
-from tests.laws.test_slates import declared, decider
+from tests.laws.test_slates import decider, declared
 
 pytestmark = pytest.mark.documents
 

@@ -85,7 +85,7 @@ def _only(said: NDArray[np.float64]) -> float:
 def _check_pairs(one: Decider, drawn: Drawn, left: list[int], *, pooled: bool) -> None:
     """How often two arms meet in the first two slots, from the published rankings alone."""
     places = frozenset(one.snapshot.arms.index(arm) for arm in left)
-    bag = one._menu_among(places, SLOTS)
+    bag = one.menus.among(places, SLOTS)
     assert isinstance(bag, Bag)
     shuffled = len(left) * FLOOR
     ranks = np.array(bag._ranks)

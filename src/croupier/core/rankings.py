@@ -46,9 +46,52 @@ def rank_arms(
     slots = min(slots, arms)
     if len(posteriors) == 1:
         depth = min(arms, slots + SPARE)
-        ranks = _best(policy.leaders(posteriors[0], strata, depth), depth)
-    else:
-        ranks = _filled(policy, posteriors[:slots], strata)
+        return _distinct(_best(policy.leaders(posteriors[0], strata, depth), depth))
+    return fill(lead(policy, posteriors[:slots], strata), arms)
+
+
+def lead(
+    policy: Policy, posteriors: Sequence[Posterior], strata: Strata, spare: int = 0
+) -> list[Leaders]:
+    """For each slot the arms that can come into it, with `spare` more so that some can go."""
+    return [
+        policy.leaders(posterior, strata.reordered(slot), slot + 1 + spare)
+        for slot, posterior in enumerate(posteriors)
+    ]
+
+
+def fill(leaders: Sequence[Leaders], arms: int) -> Places:
+    """Slot by slot, the best arm that is still free: one of the first `slot + 1` of its sample."""
+    size = len(leaders[0].arms)
+    samples = np.arange(size)
+    free = np.ones((size, arms), dtype=bool)
+    ranks = np.empty((size, len(leaders)), dtype=np.uint16)
+    for slot, (places, scores, ties) in enumerate(leaders):
+        still = np.where(free[samples[:, None], places], scores, -np.inf)
+        first = np.where(still >= still.max(axis=1, keepdims=True), ties, size + 1)
+        ranks[:, slot] = places[samples, first.argmin(axis=1)]
+        free[samples, ranks[:, slot]] = False
+    return _distinct(ranks)
+
+
+def fill_among(
+    leaders: Sequence[Leaders], places: Sequence[int], arms: int, slots: int
+) -> Places | None:
+    """The rankings of the arms at these places alone; None where too few of them lead.
+
+    It is filling the slots without the others; the answer counts places among those given.
+    """
+    slots = min(slots, len(places))
+    left = [
+        each.among(places, arms, slot + 1)
+        for slot, each in zip(range(slots), leaders, strict=False)
+    ]
+    known = [each for each in left if each is not None]
+    return fill(known, len(places)) if len(known) == slots else None
+
+
+def _distinct(ranks: Places) -> Places:
+    """One ranking where all are the same."""
     return ranks[:1] if (ranks == ranks[0]).all() else ranks
 
 
@@ -56,21 +99,6 @@ def _best(leaders: Leaders, depth: int) -> Places:
     """The best `depth` arms of each sample."""
     order = np.lexsort((leaders.ties, -leaders.scores), axis=1)[:, :depth]
     return np.take_along_axis(leaders.arms, order, axis=1).astype(np.uint16)
-
-
-def _filled(policy: Policy, posteriors: Sequence[Posterior], strata: Strata) -> Places:
-    """Slot by slot, the best arm that is still free: one of the first `slot + 1` of its sample."""
-    size, arms = strata.levels.shape
-    samples = np.arange(size)
-    free = np.ones((size, arms), dtype=bool)
-    ranks = np.empty((size, len(posteriors)), dtype=np.uint16)
-    for slot, posterior in enumerate(posteriors):
-        leaders = policy.leaders(posterior, strata.reordered(slot), slot + 1)
-        scores = np.where(free[samples[:, None], leaders.arms], leaders.scores, -np.inf)
-        ties = np.where(scores >= scores.max(axis=1, keepdims=True), leaders.ties, size + 1)
-        ranks[:, slot] = leaders.arms[samples, ties.argmin(axis=1)]
-        free[samples, ranks[:, slot]] = False
-    return ranks
 
 
 def among(ranks: Places, places: Sequence[int], slots: int) -> Places | None:

@@ -99,7 +99,7 @@ class Service:
         name = snapshot.experiment
         current = self._deciders.get(name)
         if current is None or current.snapshot.version < snapshot.version:
-            self._deciders[name] = Decider(snapshot, self.declarations.latest(name))
+            self._deciders[name] = Decider(snapshot, self.declarations.latest(name), current)
 
     def snapshot(self, name: str) -> Snapshot | None:
         """What is being served for an experiment."""

@@ -1,5 +1,6 @@
 """The arms that lead in each sample of a joint posterior: enough of them, and no more than that."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -35,9 +36,9 @@ class Leaders(NamedTuple):
     each one that is not.
     """
 
-    arms: NDArray[np.intp]
+    arms: NDArray[np.uint16]
     scores: FloatArray
-    ties: NDArray[np.intp]
+    ties: NDArray[np.uint16]
 
     @classmethod
     def of_index(cls, index: FloatArray, strata: Strata, depth: int) -> Self:
@@ -49,10 +50,9 @@ class Leaders(NamedTuple):
         """
         depth = min(depth, len(index))
         places = np.flatnonzero(index >= np.partition(index, -depth)[-depth])
-        ties = strata.ties[:, places].astype(np.intp)
-        return cls(
-            np.broadcast_to(places, ties.shape), np.broadcast_to(index[places], ties.shape), ties
-        )
+        ties = strata.ties[:, places]
+        arms, scores = places.astype(np.uint16), index[places]
+        return cls(np.broadcast_to(arms, ties.shape), np.broadcast_to(scores, ties.shape), ties)
 
     @classmethod
     def of_samples(cls, posterior: Quantiles, strata: Strata, depth: int) -> Self:
@@ -86,10 +86,27 @@ class Leaders(NamedTuple):
         starts = np.cumsum(count) - count
         at = rows, np.arange(len(rows)) - starts[rows]
         shape = size, int(count.max())
-        found = cls(np.zeros(shape, np.intp), np.full(shape, -np.inf), np.full(shape, size))
+        found = cls(
+            np.zeros(shape, np.uint16),
+            np.full(shape, -np.inf),
+            np.full(shape, size, dtype=np.uint16),
+        )
         found.arms[at], found.scores[at] = places, scores
         found.ties[at] = strata.levels[rows - 1, places]
         return found
+
+    def among(self, places: Sequence[int], arms: int, depth: int) -> "Leaders | None":
+        """The same of the arms at these places alone, of `arms`; None where too few are left.
+
+        Places count among those given.
+        """
+        place_among = np.full(arms, arms)
+        place_among[list(places)] = np.arange(len(places))
+        place = place_among[self.arms]
+        scores = np.where(place < arms, self.scores, -np.inf)
+        if ((scores > -np.inf).sum(axis=1) < min(depth, len(places))).any():
+            return None
+        return Leaders(np.where(place < arms, place, 0).astype(np.uint16), scores, self.ties)
 
 
 def _bar(coarse: FloatArray, wanted: float) -> float:

@@ -74,8 +74,6 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
       croupier simulate
 
-      croupier simulate --policy thompson --policy epsilon_greedy:epsilon=0.1
-
       croupier simulate --world drifting --policy thompson:half_life=12h
 
       croupier simulate --arms 0.04,0.05 --refresh 10s --picture shares.svg
@@ -84,9 +82,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
       croupier simulate --config croupier.toml --experiment top-button
 
-    With several slots, a visitor looks at slot j with probability 0.8^j, counted from 0, and
-    likes each arm by itself. Regret is what the best slate in its best order would have earned
-    beyond the one shown; `churn` is the part of the likeliest arms that a snapshot replaces.
+    With several slots a visitor looks at the next one with probability 0.8^j; regret is against
+    the best slate in its best order, and churn is how many of the likeliest arms still change.
     """
     import msgspec
 

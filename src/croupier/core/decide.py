@@ -53,7 +53,7 @@ class Decider:
     ) -> None:
         self.snapshot, self.spec = snapshot, declaration.spec
         self._declaration, spec = declaration.version, declaration.spec
-        self.menus = Menus(snapshot, before.menus if before else None)
+        self.menus: Menus = Menus(snapshot, before.menus if before else None)
         self.menu = self.menus.whole
         name = spec.name.encode()
         self._draw = blake2b(name, digest_size=8, person=b"croupier-draw")

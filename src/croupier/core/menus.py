@@ -1,4 +1,4 @@
-"""The menus of one snapshot: the whole one, and those that requests have restricted it to."""
+"""The menus of one snapshot: the whole one, and what requests restrict it to."""
 
 from collections.abc import Collection, Sequence
 

@@ -1,4 +1,4 @@
-"""The arms that lead in each sample of a joint posterior: enough of them, and no more than that."""
+"""The arms that lead in each sample of a joint posterior: enough, and few more."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, Self

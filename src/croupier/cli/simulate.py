@@ -72,8 +72,6 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
     For example:
 
-      croupier simulate
-
       croupier simulate --world drifting --policy thompson:half_life=12h
 
       croupier simulate --arms 0.04,0.05 --refresh 10s --picture shares.svg

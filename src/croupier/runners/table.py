@@ -1,4 +1,4 @@
-"""One experiment played in simulated time: its ring, its decider, and reports on their way."""
+"""One experiment in simulated time: its ring, its decider, reports on their way."""
 
 import heapq
 from collections import deque

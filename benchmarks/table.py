@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from croupier.adapters.memory import MemoryStories
 from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
-from croupier.clock import Clock
+from croupier.clock import TurnedClock
 from croupier.config.backends import Backends
 from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
@@ -112,17 +112,6 @@ def events(spec: Experiment, decisions: Iterator[Decision]) -> Iterator[Event]:
         yield Event(decision=each, kind=IMPRESSION, at=each.at + 20)
         if count % int(1 / CLICK_SHARE) == 0:
             yield Event(decision=each, kind="click", at=each.at + 400, id=f"evt-{count}")
-
-
-class TurnedClock(Clock):
-    """A clock that shows what it is set to, so that a log can be filled in another time."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-
-    def now(self) -> int:
-        return self.at
 
 
 class Filled(NamedTuple):

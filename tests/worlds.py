@@ -21,8 +21,7 @@ from croupier.core.worlds.ledger import Account, Shown, account, outcome_kind
 from croupier.core.worlds.registry import WORLDS
 from croupier.core.worlds.regret import Simulation
 from croupier.core.worlds.world import Visits
-from croupier.runners.simulation import simulate
-from croupier.runners.table import MIDNIGHT
+from croupier.runners.simulation import MIDNIGHT, simulate
 
 RATES = (0.1, 0.2, 0.3)
 HARD_RATES = (0.02, 0.025, 0.03)

@@ -28,8 +28,8 @@ def after(arm_set: dict[str, Any]) -> Standing:
 class Owner(threading.Thread):
     """Sends one change after the other, each until it is answered, so that it knows the outcome.
 
-    Default arms are left alone but for pins: there is always something to show. At the end it
-    unpins.
+    Default arms and the first two are left alone but for pins: whichever single arm a request
+    excludes, there is always something to show. At the end it unpins.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Owner(threading.Thread):
             self.error = error
 
     def _choose(self) -> tuple[str, str, str | None]:
-        dice, fixed = self._dice, set(self._rules.default)
+        dice, fixed = self._dice, {*self._rules.default, *self._rules.arms[:2]}
         spare = SPARE[self.experiment]
         loose = [arm for arm in (*self._rules.arms, *spare) if arm not in fixed]
         change = dice.choice(["put", "put", "pause", "resume", "remove", "pin", "pin", "unpin"])

@@ -129,15 +129,24 @@ lock: $(STAMP) ## resolve requirements/ anew from pyproject.toml (UPGRADE=--upgr
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt --no-annotate -o requirements/base.txt
 	$(COMPILE) pyproject.toml --group tiers -c requirements/dev.txt -o requirements/tiers.txt
+	$(COMPILE) --group peers -c requirements/dev.txt -o requirements/peers.txt
 	echo uv | $(COMPILE) - -c requirements/dev.txt --no-annotate -o requirements/bootstrap.txt
 	@! grep -rnE 'https?://' requirements/ || { echo 'requirements/ must hold no address' >&2; exit 1; }
 
 demo: $(STAMP) ## the whole ring on this machine, with simulated visitors
 	@$(BIN)/croupier demo
 
-bench: $(STAMP) ## the benchmarks, as ratios within one run
+# Whom we compare with stays out of .venv, and out of the way of the tools: only benchmarks/ look there.
+PEERS := .peers
+$(PEERS)/.installed: $(STAMP) requirements/peers.txt
+	@rm -rf $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(PEERS) --require-hashes -r requirements/peers.txt \
+	  || $(BIN)/python -m pip install --quiet --target $(PEERS) --require-hashes -r requirements/peers.txt
+	@touch $@
+
+bench: $(PEERS)/.installed ## the benchmarks, as ratios within one run
 	$(BIN)/python benchmarks/run.py
 
 clean: ## remove .venv, caches and builds
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

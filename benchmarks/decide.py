@@ -3,29 +3,29 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-
-import numpy as np
+from functools import partial
 
 from benchmarks.measure import cpu_micros
+from benchmarks.peers import peers
 from benchmarks.report import Row, Skipped, at_most
-from benchmarks.table import beta_decider
+from benchmarks.table import beta_decider, slate_decider
 from croupier.core.decide import hash_unit
 
-ARMS = 5
+ARMS, MANY, SLOTS = 5, 1_000, 12
 
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
-    (peers, skipped), variants = _peers(), _ours()
-    times = cpu_micros(peers | variants, rounds=3 if quick else 15)
+    (others, skipped), variants = _peers(), _ours()
+    times = cpu_micros(others | variants, rounds=3 if quick else 15)
     ours = times["ours"]
     yield at_most(f"decide, {ARMS} arms, in process", "µs CPU", ours, 5.0)
     for name in ("sticky unit", "sticky decision", "exclude one (cached)", "hash unit, id, clock"):
         yield Row(f"decide, {ARMS} arms, {name}", "µs CPU", times[name])
     yield at_most("decide, 1,000 arms", "µs CPU", times["1,000 arms"], 5.0)
-    for name in peers:
+    for name in others:
         yield Row(f"decide, {ARMS} arms, in process", "µs CPU", ours, name, times[name])
-    yield from skipped
-    yield Skipped("decide, bag of 12 slots", "slots > 1 is not built yet")
+    yield from (Skipped(f"decide, {each.what}", each.why) for each in skipped)
+    yield from _slates()
 
 
 def _ours() -> dict[str, Callable[[], object]]:
@@ -50,47 +50,38 @@ def _ours() -> dict[str, Callable[[], object]]:
     }
 
 
+def _slates() -> Iterator[Row]:
+    """A bag of 12 slots: each request by itself, with arms left out, and for the first time."""
+    at, unit, known = int(time.time() * 1000), hash_unit(bytes(32), "u-17"), frozenset[str]()
+    tracking_id = at.to_bytes(6, "big") + bytes(9)
+    makers = {ranking: slate_decider(MANY, SLOTS, ranking) for ranking in ("pooled", "slots")}
+    works: dict[str, Callable[[], object]] = {}
+    for ranking, one in makers.items():
+        works[ranking] = partial(one.decide, unit, at, tracking_id)
+        few = [f"arm-{number}" for number in range(0, MANY, 20)]
+        works[f"{ranking}, exclude {len(few)} (cached)"] = partial(
+            one.decide, unit, at, tracking_id, None, few, known
+        )
+    for work in works.values():
+        work()
+    times = cpu_micros(works)
+    what = f"decide, bag of {SLOTS} slots, {MANY:,} arms"
+    for name, micros in times.items():
+        if "exclude" in name:
+            yield Row(f"{what}, {name}", "µs CPU", micros)
+        else:
+            yield at_most(f"{what}, {name}", "µs CPU", micros, 10.0)
+    for ranking, one in makers.items():
+        places = sorted(set(range(MANY)) - set(range(0, MANY, 20)))
+        first = cpu_micros({ranking: partial(one.snapshot.menu_among, places, SLOTS)}, rounds=3)
+        yield Row(f"{what}, {ranking}, exclude 50 (first use)", "ms CPU", first[ranking] / 1e3)
+
+
 def _peers() -> tuple[dict[str, Callable[[], object]], list[Skipped]]:
-    posterior = beta_decider(ARMS).snapshot.posterior
-    a, b = np.array(posterior.a), np.array(posterior.b)  # type: ignore[union-attr]
-    shapes, rng = list(zip(a.tolist(), b.tolist(), strict=True)), np.random.default_rng(1)
-    betavariate = random.Random(1).betavariate
-
-    def stdlib() -> int:
-        scores = [betavariate(x, y) for x, y in shapes]
-        return scores.index(max(scores))
-
-    peers: dict[str, Callable[[], object]] = {
-        "numpy rng.beta(a, b).argmax()": lambda: rng.beta(a, b).argmax(),
-        "stdlib betavariate": stdlib,
-    }
-    skipped = []
-    for name, make in (("mabwiser", _mabwiser), ("river", _river)):
-        try:
-            peers[name] = make(a, b)
-        except ImportError:
-            skipped.append(Skipped(f"decide against {name}", f"not installed: pip install {name}"))
-    return peers, skipped
-
-
-def _mabwiser(a: "np.ndarray[tuple[int], np.dtype[np.float64]]", b: object) -> Callable[[], object]:
-    from mabwiser.mab import MAB, LearningPolicy  # type: ignore[import-not-found,unused-ignore]
-
+    """Bandits that have seen 100 trials an arm."""
+    found, missing = peers(ARMS, seed=2)
     dice = random.Random(2)
-    arms = list(range(len(a)))
-    shown = [dice.choice(arms) for _ in range(100 * len(arms))]
-    bandit = MAB(arms, LearningPolicy.ThompsonSampling())
-    bandit.fit(shown, [int(dice.random() < 0.1) for _ in shown])
-    predict: Callable[[], object] = bandit.predict
-    return predict
-
-
-def _river(a: "np.ndarray[tuple[int], np.dtype[np.float64]]", b: object) -> Callable[[], object]:
-    from river import bandit, proba  # type: ignore[import-not-found,unused-ignore]
-
-    dice = random.Random(2)
-    policy = bandit.ThompsonSampling(dist=proba.Beta(), seed=1)
-    arms = list(range(len(a)))
-    for _ in range(100 * len(arms)):
-        policy.update(dice.choice(arms), dice.random() < 0.1)
-    return lambda: policy.pull(arms)
+    for bandit in found.values():
+        for _ in range(100 * ARMS):
+            bandit.learn(bandit.decide(), dice.random() < 0.1)
+    return {name: bandit.decide for name, bandit in found.items()}, missing

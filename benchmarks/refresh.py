@@ -4,12 +4,13 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 import numpy as np
 from scipy import special
 
 from benchmarks.measure import cpu_micros
-from benchmarks.report import Row, Skipped, at_most
+from benchmarks.report import Row, at_most
 from benchmarks.table import toml
 from croupier.config.settings import parse_settings
 from croupier.core.arms.best import best_beta, best_student
@@ -21,12 +22,12 @@ from croupier.core.duration import HOUR
 from croupier.core.learn import publish
 from croupier.core.reward import MICRO
 
-ARMS, PERIODS = 1_000, 720
+ARMS, SLOTS, PERIODS = 1_000, 12, 720
 Shares = Callable[[], FloatArray]
 Quadrature = Callable[[], FloatArray]
 
 
-def rows(*, quick: bool) -> Iterator[Row | Skipped]:
+def rows(*, quick: bool) -> Iterator[Row]:
     scenes = dict(_scenes(np.random.default_rng(5)))
     times = cpu_micros({name: ours for name, (ours, _) in scenes.items()}, 3 if quick else 9)
     for name, (ours, reference) in scenes.items():
@@ -36,7 +37,7 @@ def rows(*, quick: bool) -> Iterator[Row | Skipped]:
         error = float(np.abs(shares - exact).max())
         yield at_most(f"  max error against another quadrature, {name}", "", error, 1e-6)
     yield from _publications(90 if quick else PERIODS, 3 if quick else 9)
-    yield Skipped(f"bag, {ARMS:,} arms × 12 slots", "slots > 1 is not built yet")
+    yield from _bags(3 if quick else 9)
 
 
 def _scenes(dice: np.random.Generator) -> Iterator[tuple[str, tuple[Shares, Quadrature]]]:
@@ -90,6 +91,27 @@ def _publications(periods: int, rounds: int) -> Iterator[Row]:
         yield at_most(
             f"publish, {ARMS:,} arms × {periods} periods, {what}", "ms CPU", micros / 1e3, 20
         )
+
+
+def _bags(rounds: int) -> Iterator[Row]:
+    """Publications of slates: sums → posteriors → rankings → shares, packed."""
+    now, dice = int(time.time() * 1000) // HOUR * HOUR, random.Random(9)
+    for tried in ("50 to 150 times", "1 to 1,000,000 times"):
+        tables = {slot: ArmTable() for slot in range(SLOTS)}
+        for slot, arm in product(range(SLOTS), range(ARMS)):
+            most = dice.uniform(0.0, 6.0)
+            tries = dice.randint(50, 150) if tried.startswith("50") else round(10.0**most)
+            wins = round(tries * dice.uniform(0.05, 0.15))
+            tables[slot].add(now, arm, Sums(tries, wins * MICRO, wins * MICRO * MICRO))
+        for ranking in ("pooled", "slots"):
+            book = Declarations()
+            spec = parse_settings(toml("many", ARMS, slots=SLOTS, ranking=ranking)).experiments[0]
+            for record in book.changes(spec, now):
+                book.apply(record)
+            again = partial(publish, book.latest("many"), book.arms("many"), tables, 2, now, now)
+            micros = cpu_micros({ranking: again}, rounds)[ranking]
+            what = f"publish, {ARMS:,} arms × {SLOTS} slots, {ranking}, {tried}"
+            yield at_most(what, "ms CPU", micros / 1e3, 1_000)
 
 
 def _beta_reference(a: FloatArray, b: FloatArray) -> FloatArray:

@@ -8,15 +8,20 @@ from typing import NamedTuple
 
 from croupier.adapters.memory import MemoryStories
 from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
-from croupier.clock import Clock
+from croupier.clock import TurnedClock
 from croupier.config.backends import Backends
 from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
 from croupier.core.arms.bernoulli import Beta
+from croupier.core.arms.sums import Sums
+from croupier.core.arms.table import ArmTable
 from croupier.core.decide import Decider
+from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
+from croupier.core.learn import publish
 from croupier.core.menu import as_float32
 from croupier.core.records import IMPRESSION, Decision, Declaration, Event, Tick
+from croupier.core.reward import MICRO
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot, publish_weights
 from croupier.ports import EVENTS
@@ -29,9 +34,10 @@ CLICK_SHARE = 0.2
 def toml(name: str, arms: int, **settings: str | float) -> str:
     """An [[experiment]] with click = 1 as its reward."""
     names = ", ".join(f'"arm-{number}"' for number in range(arms))
+    default = ", ".join(f'"arm-{number}"' for number in range(int(settings.get("slots", 1))))
     others = "".join(f"{key} = {value!r}\n".replace("'", '"') for key, value in settings.items())
     return (
-        f'[[experiment]]\nname = "{name}"\narms = [{names}]\ndefault = "arm-0"\n'
+        f'[[experiment]]\nname = "{name}"\narms = [{names}]\ndefault = [{default}]\n'
         f"reward = {{ click = 1.0 }}\n{others}"
     )
 
@@ -69,6 +75,22 @@ def beta_decider(arms: int, **settings: str | float) -> Decider:
     return Decider(snapshot, Declaration(version=1, reward_version=1, at=0, spec=spec))
 
 
+def slate_decider(arms: int, slots: int, ranking: str, **settings: str | float) -> Decider:
+    """A decider over slates of arms that have been tried 50 to 150 times in each slot."""
+    text = toml("page", arms, slots=slots, ranking=ranking, **settings)
+    spec, book, dice = parse_settings(text).experiments[0], Declarations(), random.Random(7)
+    for record in book.changes(spec, 0):
+        book.apply(record)
+    tables = {slot: ArmTable() for slot in range(slots if ranking == "slots" else 1)}
+    for table in tables.values():
+        for arm in range(arms):
+            tries = dice.randint(50, 150)
+            wins = round(tries * dice.uniform(0.05, 0.15))
+            table.add(0, arm, Sums(tries, wins * MICRO, wins * MICRO * MICRO))
+    latest = book.latest("page")
+    return Decider(publish(latest, book.arms("page"), tables, 2, 0, 0), latest)
+
+
 def decision(spec: Experiment, dice: random.Random, at: int, count: int) -> Decision:
     """A decision that a server could have made for one of many units."""
     unit = dice.randbytes(16)
@@ -90,17 +112,6 @@ def events(spec: Experiment, decisions: Iterator[Decision]) -> Iterator[Event]:
         yield Event(decision=each, kind=IMPRESSION, at=each.at + 20)
         if count % int(1 / CLICK_SHARE) == 0:
             yield Event(decision=each, kind="click", at=each.at + 400, id=f"evt-{count}")
-
-
-class TurnedClock(Clock):
-    """A clock that shows what it is set to, so that a log can be filled in another time."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-
-    def now(self) -> int:
-        return self.at
 
 
 class Filled(NamedTuple):

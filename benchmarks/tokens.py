@@ -2,11 +2,12 @@
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from benchmarks.measure import cpu_micros
 from benchmarks.report import Row, at_most
-from benchmarks.table import beta_decider, decision
+from benchmarks.table import beta_decider, decision, slate_decider
 from croupier.core.token import Signer
 
 
@@ -16,10 +17,20 @@ def rows(*, quick: bool) -> Iterator[Row]:
     one = decision(spec, random.Random(3), int(time.time() * 1000), 1)
     token = signer.sign(one)
     assert signer.verify(token) == one
-    times = cpu_micros(
-        {"sign": lambda: signer.sign(one), "verify": lambda: signer.verify(token)},
-        rounds=3 if quick else 15,
-    )
-    for name, micros in times.items():
-        yield at_most(f"token, {name}, 1 slot", "µs CPU", micros, 10.0)
-    yield at_most("token, length, 1 slot", "chars", len(token), 140)
+    works: dict[str, Callable[[], object]] = {
+        "sign, 1 slot": lambda: signer.sign(one),
+        "verify, 1 slot": lambda: signer.verify(token),
+    }
+    lengths = {"1 slot": len(token)}
+    for ranking in ("pooled", "slots"):
+        many = slate_decider(100, 12, ranking).decide(bytes(16), one.at, one.tracking_id).decision
+        pages = Signer({1: bytes(32)}, ["page"])
+        slate = pages.sign(many)
+        assert pages.verify(slate) == many
+        works[f"sign, 12 slots, {ranking}"] = partial(pages.sign, many)
+        works[f"verify, 12 slots, {ranking}"] = partial(pages.verify, slate)
+        lengths[f"12 slots, {ranking}"] = len(slate)
+    for name, micros in cpu_micros(works, rounds=3 if quick else 15).items():
+        yield at_most(f"token, {name}", "µs CPU", micros, 10.0)
+    for name, length in lengths.items():
+        yield at_most(f"token, length, {name}", "chars", length, 140 if name == "1 slot" else 300)

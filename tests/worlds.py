@@ -76,7 +76,10 @@ def scene(
         arm = decision.slate[0]
         won = bool(succeeds[number, arm])
         rows.append((arm, decision.session, decision.reason == "holdout", won))
-        seen, acted = MIDNIGHT + int(fate.seen[number]), MIDNIGHT + int(fate.acted[number])
+        seen, acted = (
+            MIDNIGHT + int(fate.seen[number]),
+            MIDNIGHT + int(fate.seen[number] + fate.acts[number]),
+        )
         impression = Event(decision=decision, kind=IMPRESSION, at=seen)
         outcome = Event(decision=decision, kind=outcome_kind(spec), at=acted, value=MICRO)
         reports += copies(impression, fate, number, 0)

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from croupier.core.arms.bernoulli import Beta
-from croupier.core.decide import Choice, Decider, NoArmLeftError, hash_unit
+from croupier.core.decide import Choice, Decider, hash_unit
 from croupier.core.experiment import Experiment
 from croupier.core.menu import Menu, as_float32
+from croupier.core.menus import NoArmLeftError
 from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Declaration
 from croupier.core.reward import Reward, Term
@@ -142,7 +143,7 @@ def test_more_restrictions_than_are_remembered_still_decide_the_same() -> None:
     first = decide(one, eligible=names[:2])
     for number in range(1, 600):
         decide(one, eligible=[name for bit, name in enumerate(names) if number >> bit & 1])
-    assert len(one._menus) <= 512
+    assert len(one.menus.kept) <= 512
     assert decide(one, eligible=names[:2]) == first
 
 

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from croupier.core.arms.bernoulli import Beta
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import ArmTable
@@ -24,7 +26,7 @@ from croupier.core.learn import publish
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
 from croupier.core.policies.registry import POLICIES
 from croupier.core.policies.thompson import Thompson
-from croupier.core.rankings import SPARE, Ranking, among, rank_arms
+from croupier.core.rankings import SPARE, Ranking, among, fill, fill_among, lead, rank_arms
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO, Reward, Term
 from croupier.core.session import session_at
@@ -63,6 +65,11 @@ def published(spec: Experiment, seed: int = 1, out: tuple[int, ...] = ()) -> Sna
 def decider(spec: Experiment, snapshot: Snapshot | None = None) -> Decider:
     declaration = Declaration(version=1, reward_version=1, at=0, spec=spec)
     return Decider(snapshot or published(spec), declaration)
+
+
+def tried(arms: list[tuple[float, float]]) -> Beta:
+    """What is known after so many trials, with so many successes, of each arm."""
+    return Beta(tuple(1 + r for _, r in arms), tuple(1 + n - r for n, r in arms))
 
 
 def shares(bag: Any) -> np.ndarray[Any, Any]:
@@ -133,6 +140,75 @@ def test_leaving_arms_out_is_ranking_without_them(
         assert len(arms) - len(left) > SPARE - slots
     else:
         assert (filtered == without).all()
+
+
+@settings(max_examples=40)
+@given(
+    arms=st.lists(beliefs.ARM, min_size=2, max_size=40),
+    size=st.sampled_from([64, 200]),
+    dice=st.data(),
+)
+def test_filling_slots_among_some_is_filling_them_without_the_others(
+    arms: list[tuple[float, float]], size: int, dice: st.DataObject
+) -> None:
+    """And neither the bar that leaders pass, nor how many are kept in spare, changes anything."""
+    slots = dice.draw(st.integers(1, min(4, len(arms))))
+    posteriors = [
+        beliefs.read(beliefs.KINDS["auto-binary"], arms[at:] + arms[:at]) for at in range(slots)
+    ]
+    left = sorted(dice.draw(st.sets(st.integers(0, len(arms) - 1), min_size=1)))
+    strata = Strata.of("b", range(len(arms)), size)
+    spare = dice.draw(st.integers(0, 9))
+    filled = fill_among(lead(Thompson(), posteriors, strata, spare), left, len(arms), slots)
+    taken = [posterior.take(left) for posterior in posteriors[: len(left)]]
+    every = [
+        Leaders.of_samples(posterior, strata.take(left).reordered(slot), len(left))
+        for slot, posterior in enumerate(taken)
+    ]
+    if filled is not None:
+        assert (filled == fill(every, len(left))).all()
+    else:
+        assert len(left) < len(arms)
+
+
+def test_leaders_are_the_first_of_all_samples() -> None:
+    """Of 400 arms about 20 pass the bar; each sample's first 12 are those of all samples."""
+    dice = np.random.default_rng(1)
+    arms = [(float(n), float(dice.integers(0, n // 5))) for n in dice.integers(10, 900, 400)]
+    posterior, strata = tried(arms), Strata.of("b", range(400), 256)
+    few, every = (Leaders.of_samples(posterior, strata, depth) for depth in (3, 400))
+    assert few.arms.shape[1] < 60
+    assert every.arms.shape == (256, 400)
+    for depth in (1, 3):
+        firsts = [
+            np.take_along_axis(each.arms, np.lexsort((each.ties, -each.scores), axis=1), axis=1)
+            for each in (few, every)
+        ]
+        assert (firsts[0][:, :depth] == firsts[1][:, :depth]).all()
+
+
+def test_arms_that_nobody_has_tried_share_alike() -> None:
+    """Samples of arms believed alike tie; ties must not favour whoever was declared first."""
+    posterior, strata = tried([(0.0, 0.0)] * 300), Strata.of("b", range(300), 1_024)
+    first = rank_arms(Thompson(), (posterior,), strata, 1)[:, 0]
+    early = int((first < 150).sum())
+    assert p_value([early, 1_024 - early], [0.5, 0.5]) > P_LEAST
+
+
+def test_what_was_asked_before_is_ready_when_a_snapshot_comes() -> None:
+    spec = declared(40, 3, ranking="slots")
+    before = decider(spec)
+    before.decide(bytes(16), AT, bytes(15), exclude=["arm-3"])
+    after = Decider(
+        published(spec, seed=2), Declaration(version=1, reward_version=1, at=0, spec=spec), before
+    )
+    assert after.menus.kept.keys() == before.menus.kept.keys()
+    assert not after.menus.asked
+    fresh = decider(spec, published(spec, seed=2))
+    for unit in range(50):
+        one = unit.to_bytes(16, "big")
+        made, wanted = (each.decide(one, AT, one[1:], exclude=["arm-3"]) for each in (after, fresh))
+        assert (made.names, made.shares) == (wanted.names, wanted.shares)
 
 
 def test_an_arm_that_is_deeper_than_the_rankings_is_ranked_anew() -> None:

@@ -6,6 +6,7 @@ are told again from the append stamps, and every number that the platform keeps 
 
 import sqlite3
 import tomllib
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -52,7 +53,9 @@ class Rules(NamedTuple):
     period: int
     reward: Mapping[str, Raw]
     arms: Sequence[str]
-    default: str
+    default: Sequence[str]
+    slots: int = 1
+    ranking: str = "pooled"
 
     @property
     def horizon(self) -> int:
@@ -76,7 +79,9 @@ def read_rules(toml: str) -> dict[str, Rules]:
             millis(table.get("period", "1h")),
             {k: v if isinstance(v, dict) else {"weight": v} for k, v in table["reward"].items()},
             table["arms"],
-            table["default"],
+            [table["default"]] if isinstance(table["default"], str) else table["default"],
+            table.get("slots", 1),
+            table.get("ranking", "pooled"),
         )
         for table in tomllib.loads(toml)["experiment"]
     }
@@ -92,6 +97,7 @@ class DataFile(NamedTuple):
     funnels: list[Raw]
     observations: list[Raw]
     arm_sets: dict[str, dict[str, int]]
+    arm_history: dict[str, list[Raw]]
     sums: dict[SumKey, Eight]
     counts: dict[tuple[str, str], int]
     open: dict[str, int]
@@ -115,6 +121,10 @@ def read_data(path: Path) -> DataFile:
             "SELECT experiment, payload FROM snapshots ORDER BY experiment, version"
         ):
             snapshots[name].append(msgspec.msgpack.decode(payload))
+        history: dict[str, list[Raw]] = defaultdict(list)
+        for _, one in topic("arms"):
+            if one["type"] == "arm_set":
+                history[one["experiment"]].append(one)
         sums = connection.execute("SELECT * FROM sums").fetchall()
         late = [
             msgspec.msgpack.decode(payload)
@@ -127,10 +137,10 @@ def read_data(path: Path) -> DataFile:
             funnels=[one for _, one in topic("funnels")],
             observations=[one for _, one in topic("observations")],
             arm_sets={
-                one["experiment"]: {arm["name"]: arm["number"] for arm in one["arms"]}
-                for _, one in topic("arms")
-                if one["type"] == "arm_set"
+                name: {arm["name"]: arm["number"] for arm in many[-1]["arms"]}
+                for name, many in history.items()
             },
+            arm_history=history,
             sums={row[:6]: tuple(map(int, row[6].split())) for row in sums},
             counts={
                 (name, what): value
@@ -173,28 +183,42 @@ def _late_key(event: Raw) -> LateKey:
 class _Story:
     def __init__(self, decision: Raw) -> None:
         self.decision = decision
-        self.impressions: list[int] = []
-        self.outcomes: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-        self.first = 0
+        self.impressions: dict[int, list[int]] = defaultdict(list)
+        self.outcomes: dict[tuple[int, str], dict[str, tuple[int, int]]] = defaultdict(dict)
+        self.shown: list[int] = []
 
     def take(self, event: Raw) -> None:
+        slot = event.get("slot", 0)
         if event["kind"] == "impression":
-            self.impressions.append(event["at"])
+            whole = range(len(self.decision["slate"]))
+            for each in whole if slot == -1 else [slot]:
+                self.impressions[each].append(event["at"])
             return
-        reports = self.outcomes[event["kind"]]
+        reports = self.outcomes[slot, event["kind"]]
         report = event["at"], event.get("value", 0)
         reports[event.get("id", "")] = min(report, reports.get(event.get("id", ""), report))
 
     def close(self, rules: Rules) -> bool:
-        """Whether it was impressed: the first impression, within expose_within."""
-        self.first = min(self.impressions, default=0)
+        """Whether any slot was impressed: its first impression, within expose_within."""
         limit = decided_at(self.decision["tracking_id"]) + rules.expose_within
-        return 0 < self.first <= limit
+        for slot in range(len(self.decision["slate"])):
+            first = min(self.impressions[slot], default=0)
+            self.shown.append(first if first <= limit else 0)
+        return any(self.shown)
 
-    def counted(self, kind: str, rules: Rules) -> list[int]:
-        """The values of the outcomes of a kind within the window of the impression."""
-        reports = self.outcomes.get(kind, {}).values()
-        return [value for at, value in reports if at <= self.first + rules.window]
+    @property
+    def first(self) -> int:
+        """When anything of it was first seen."""
+        return min(at for at in self.shown if at)
+
+    def counted(self, arm: int, kind: str, rules: Rules) -> list[int]:
+        """The values of an arm's outcomes of a kind, within the window of its impression."""
+        if arm not in self.decision["slate"]:
+            return []
+        slot = self.decision["slate"].index(arm)
+        reports = self.outcomes.get((slot, kind), {}).values()
+        until = self.shown[slot] + rules.window if self.shown[slot] else 0
+        return [value for at, value in reports if at <= until]
 
 
 class Recount(NamedTuple):
@@ -248,27 +272,31 @@ def _trials(impressed: list[_Story], rules: Mapping[str, Rules]) -> Iterator[Tri
         sessions[key].append(story)
     for (name, declaration, unit, _, _), session in sessions.items():
         first = min(session, key=lambda story: (story.first, story.decision["tracking_id"]))
-        (arm,), (propensity,) = first.decision["slate"], first.decision["propensities"]
-        same = [story for story in session if story.decision["slate"] == [arm]]
-        yield Trial(
-            experiment=name,
-            arm=arm,
-            slot=0,
-            unit=unit,
-            declaration=declaration,
-            reason=first.decision.get("reason", "policy"),
-            propensity=propensity,
-            reward=_reward(same, rules[name]),
-            at=first.first,
-            repeats=len(session) - 1,
-        )
+        one, repeats = first.decision, len(session) - 1
+        pooled = rules[name].ranking == "pooled" and one.get("inclusions")
+        for slot, arm in enumerate(one["slate"]):
+            if not first.shown[slot]:
+                continue
+            yield Trial(
+                experiment=name,
+                arm=arm,
+                slot=0 if pooled else slot,
+                unit=unit,
+                declaration=declaration,
+                reason=one.get("reason", "policy"),
+                propensity=one["inclusions" if pooled else "propensities"][slot],
+                reward=_reward(session, arm, rules[name]),
+                at=first.shown[slot],
+                repeats=repeats,
+            )
+            repeats = 0
 
 
-def _reward(stories: list[_Story], rules: Rules) -> int:
+def _reward(stories: list[_Story], arm: int, rules: Rules) -> int:
     """Σ weight·min(count, cap), or weight·min(Σ value, max), in millionths."""
     total = 0
     for kind, term in rules.reward.items():
-        values = [value for story in stories for value in story.counted(kind, rules)]
+        values = [value for story in stories for value in story.counted(arm, kind, rules)]
         weight = round(term["weight"] * MICRO)
         if term.get("of") == "value":
             capped = min(sum(values), round(term["max"] * MICRO))
@@ -325,18 +353,44 @@ def pages(data: DataFile, rules: Mapping[str, Rules]) -> dict[str, Raw]:
                 n[key[4], key[1]] += eight[0]
                 r[key[4], key[1]] += eight[1]
         numbers = data.arm_sets[name]
-        arms = [("policy", numbers[arm]) for arm in rules[name].arms]
-        held = "holdout", numbers[rules[name].default]
+        arms = [(arm, ("policy", number)) for arm, number in numbers.items()]
+        held = [("holdout", number) for number in numbers.values()]
         left_out = ("repeat", "holdout", "pinned", "default")
         answers[name] = {
             "observations": wanted.counts.get((name, "observations"), 0),
             "not_learned": sum(wanted.counts.get((name, why), 0) for why in left_out),
             "late": wanted.counts.get((name, "late"), 0),
             "open": 0,
-            "arms": [(arm, n[key], r[key] / MICRO) for arm, key in zip(rules[name].arms, arms)],  # noqa: B905
-            "holdout": (n[held], r[held] / MICRO),
+            "arms": [(arm, n[key], r[key] / MICRO) for arm, key in arms],
+            "holdout": (sum(n[key] for key in held), sum(r[key] for key in held) / MICRO),
         }
     return answers
+
+
+class Drawn(NamedTuple):
+    """What a snapshot amounts to: each arm's share by slot, and of being in any slot."""
+
+    shares: list[list[float]]
+    included: list[float]
+
+
+def drawn_from(snapshot: Raw, rules: Rules) -> Drawn:
+    """P(arm in slot) = s/K + (1 − s)·c/R, counted over the rankings that were published.
+
+    For policies whose only exploration is the floor, s = K·min(0.01, 0.1/K).
+    """
+    arms, slots = len(snapshot["names"]), snapshot.get("slots", 1)
+    if slots == 1:
+        return Drawn([[weight] for weight in snapshot["weights"]], snapshot["weights"])
+    flat = np.frombuffer(zlib.decompress(snapshot["rankings"]), dtype="<u2").astype(int)
+    ranks = flat[1:].reshape(-1, flat[0])[:, :slots]
+    shuffled = arms * min(0.01, 0.1 / arms)
+    counts = np.array([(ranks == arm).sum(axis=0) for arm in range(arms)])
+    shares = shuffled / arms + (1 - shuffled) * counts / len(ranks)
+    included = shares.sum(axis=1)
+    if rules.ranking == "pooled":
+        shares = np.repeat(included[:, None] / slots, slots, axis=1)
+    return Drawn(shares.tolist(), included.tolist())
 
 
 def thompson_weights(n: Sequence[int], successes: Sequence[int]) -> list[float]:

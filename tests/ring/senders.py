@@ -18,8 +18,12 @@ from typing import Any, NamedTuple
 from tests.ring.recount import MICRO, Rules
 from tests.ring.server import HOST
 
-Key = tuple[str, str, str, int]
-"""A record as the log must hold it: tracking id (hex), kind, outcome id, value in millionths."""
+Key = tuple[str, str, int, str, int]
+"""A record as the log must hold it: tracking id (hex), kind, slot (−1: the whole slate), outcome
+id, value in millionths."""
+
+SPARE = {"each": ("five", "six"), "row": ("r6", "r7", "r8"), "rail": ("l7", "l8")}
+"""Arms that may be put at run time, of the experiments whose arms are changed at all."""
 
 _RETRY_SECONDS = 0.03
 _HISTORY = 200
@@ -32,11 +36,23 @@ class Answer(NamedTuple):
     unit: str
     token: str
     tracking_id: str
-    arm: str
-    propensity: float
+    arms: tuple[str, ...]
+    propensities: tuple[float, ...]
+    inclusions: tuple[float, ...]
     version: int
     reason: str
-    excluded: bool
+    eligible: frozenset[str] | None
+    exclude: frozenset[str]
+
+    def slot_of(self, arm: str | None) -> int:
+        """What the log must call a report of this arm, or of none."""
+        if arm is not None:
+            return self.arms.index(arm)
+        return 0 if len(self.arms) == 1 else -1
+
+    def permits(self, arm: str) -> bool:
+        """Whether the request allowed this arm."""
+        return arm not in self.exclude and (self.eligible is None or arm in self.eligible)
 
 
 class Report(NamedTuple):
@@ -62,8 +78,8 @@ class Books:
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.batches: list[Batch] = []
-        self.exposed: Counter[str] = Counter()
-        self.maybe_exposed: Counter[str] = Counter()
+        self.exposed: Counter[Key] = Counter()
+        self.maybe_exposed: Counter[Key] = Counter()
         self.unanswered: Counter[tuple[str, str]] = Counter()
         self.statuses: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -159,6 +175,11 @@ class Sender(threading.Thread):
             request["exposed"] = True
         if dice.random() < 0.2:
             request["exclude"] = [dice.choice(self._rules[name].arms)]
+        if dice.random() < 0.1:
+            always = self._rules[name].default
+            others = dice.sample(self._rules[name].arms, k=2)
+            request["eligible"] = [*dict.fromkeys([*always, *others])]
+            request["exclude"] = [arm for arm in request.get("exclude", []) if arm not in always]
         body, path = json.dumps(request).encode(), f"/v1/experiments/{name}/decide"
         while True:
             newest = self._versions.newest(name)
@@ -174,37 +195,19 @@ class Sender(threading.Thread):
     def _take(
         self, name: str, request: dict[str, Any], status: int, answer: Any, newest: int
     ) -> None:
-        books, exclude = self.books, request.get("exclude", [])
+        books = self.books
         try:
-            (shown,) = answer["slate"]
             assert status == 200
-            assert answer["experiment"] == name
-            assert answer["reason"] in {"policy", "holdout"}
-            assert answer["degraded"] is False
-            assert shown["arm"] in self._rules[name].arms
-            assert shown["arm"] not in exclude
-            assert 0 < shown["propensity"] <= 1
+            decided = _read(name, self._rules[name], request, answer)
             assert answer["version"] >= newest, f"version {answer['version']} after {newest}"
-            assert ("exposed" in answer) == ("exposed" in request)
         except (AssertionError, KeyError, TypeError, ValueError) as error:
             books.wrong.append(f"decide {request} answered {status} {answer}: {error!r}")
             return
         self._versions.seen(name, answer["version"])
-        tracking_id = answer["tracking_id"]
         if "exposed" in request:
-            (books.exposed if answer["exposed"] else books.maybe_exposed)[tracking_id] += 1
+            key = decided.tracking_id, "impression", decided.slot_of(None), "", 0
+            (books.exposed if answer["exposed"] else books.maybe_exposed)[key] += 1
             books.statuses[f"exposed {answer['exposed']}"] += 1
-        decided = Answer(
-            name,
-            request["unit"],
-            answer["token"],
-            tracking_id,
-            shown["arm"],
-            shown["propensity"],
-            answer["version"],
-            answer["reason"],
-            bool(exclude),
-        )
         books.answers.append(decided)
         self._plan(decided, seen="exposed" in request)
 
@@ -216,7 +219,9 @@ class Sender(threading.Thread):
             dice.uniform(0, 0.6 * expose) if dice.random() < 0.8 else dice.uniform(0, 2 * expose)
         )
         if not seen or dice.random() < 0.2:
-            if dice.random() < 0.9:
+            if len(answer.arms) > 1 and dice.random() < 0.5:
+                self._scroll(answer, shown, 0.5 * expose)
+            elif dice.random() < 0.9:
                 self._later_on(shown, self._impression(answer))
             if dice.random() < 0.1:
                 self._later_on(dice.uniform(0, 12), self._impression(answer))
@@ -225,6 +230,13 @@ class Sender(threading.Thread):
                 roll = dice.random()
                 delay = shown + dice.uniform(0, window) if roll < 0.7 else dice.uniform(0, expose)
                 self._later_on(dice.uniform(2, 30) if roll > 0.9 else delay, report)
+
+    def _scroll(self, answer: Answer, shown: float, longest: float) -> None:
+        """Slots are seen by themselves, in any order, and not all of them."""
+        for arm in answer.arms:
+            if self._dice.random() < 0.8:
+                after = shown + self._dice.uniform(0, longest)
+                self._later_on(after, self._impression(answer, arm))
 
     def _later_on(self, delay: float, report: Report) -> None:
         self._count += 1
@@ -262,12 +274,14 @@ class Sender(threading.Thread):
 
     # --- what it says ---
 
-    def _impression(self, answer: Answer) -> Report:
+    def _impression(self, answer: Answer, arm: str | None = None) -> Report:
         body: dict[str, Any] = {"kind": "impression", "token": answer.token}
-        if self._dice.random() < 0.3:
-            body["arm"] = answer.arm
+        if arm is None and len(answer.arms) == 1 and self._dice.random() < 0.3:
+            arm = answer.arms[0]
+        if arm is not None:
+            body["arm"] = arm
         self._date(body)
-        return Report(body, (answer.tracking_id, "impression", "", 0))
+        return Report(body, (answer.tracking_id, "impression", answer.slot_of(arm), "", 0))
 
     def _outcomes(self, answer: Answer) -> list[Report]:
         dice, rules, reports = self._dice, self._rules[answer.experiment], []
@@ -275,8 +289,9 @@ class Sender(threading.Thread):
             if dice.random() < 0.5:
                 continue
             for _ in range(dice.choice([1, 1, 2, 4])):
-                body: dict[str, Any] = {"kind": kind, "token": answer.token, "arm": answer.arm}
-                if dice.random() < 0.2:
+                arm = dice.choice(answer.arms)
+                body: dict[str, Any] = {"kind": kind, "token": answer.token, "arm": arm}
+                if len(answer.arms) == 1 and dice.random() < 0.2:
                     del body["arm"]
                 if dice.random() < 0.5:
                     body["id"] = f"e-{dice.randrange(4)}"
@@ -284,7 +299,7 @@ class Sender(threading.Thread):
                     body["value"] = dice.choice([0, 3, 0.5, 19.99, 12.345678, 80.0])
                 self._date(body)
                 value = round(body.get("value", 0) * MICRO)
-                key = answer.tracking_id, kind, body.get("id", ""), value
+                key = answer.tracking_id, kind, answer.slot_of(arm), body.get("id", ""), value
                 reports.append(Report(body, key))
         return reports
 
@@ -303,7 +318,9 @@ class Sender(threading.Thread):
         """A record that must be refused, and a word of the reason."""
         dice = self._dice
         answer = dice.choice(self.books.answers[-_HISTORY:])
-        good = {"kind": next(iter(self._rules[answer.experiment].reward)), "token": answer.token}
+        kind = next(iter(self._rules[answer.experiment].reward))
+        good = {"kind": kind, "token": answer.token, "arm": answer.arms[0]}
+        no_arm = {"kind": kind, "token": answer.token}
         where = dice.randrange(len(answer.token) - 1)
         other = dice.choice([c for c in "ABCDabcd0123" if c != answer.token[where]])
         forged = answer.token[:where] + other + answer.token[where + 1 :]
@@ -315,6 +332,10 @@ class Sender(threading.Thread):
                 (good | {"token": answer.token[:-8]}, "token"),
                 (good | {"token": "Ä€" * 30}, "token"),
                 (good | {"arm": "no-such-arm", "value": 1}, "was not shown"),
+                (
+                    no_arm if len(answer.arms) > 1 else [],
+                    "arm is required" * (len(answer.arms) > 1),
+                ),
                 (good | {"value": -1}, "value"),
                 (good | {"value": 1e12}, "value"),
                 (good | {"value": "many"}, "value"),
@@ -334,7 +355,7 @@ class Sender(threading.Thread):
 
     def _misbehave(self) -> None:
         """A request that must be refused as a whole."""
-        name = self._dice.choice(list(self._rules))
+        name = self._dice.choice([name for name in self._rules if name not in SPARE])
         events, decide = "/v1/events", f"/v1/experiments/{name}/decide"
         everything = json.dumps({"unit": "u", "exclude": list(self._rules[name].arms)})
         path, body, wanted = self._dice.choice(
@@ -430,6 +451,38 @@ class Sender(threading.Thread):
         if connection is not None:
             with suppress(OSError):
                 connection.close()
+
+
+def _read(name: str, rules: Rules, request: dict[str, Any], answer: Any) -> Answer:
+    """What decide answered, when it is what can be answered; else AssertionError, KeyError …"""
+    exclude, eligible = frozenset(request.get("exclude", ())), request.get("eligible")
+    slate = answer["slate"]
+    decided = Answer(
+        answer["experiment"],
+        request["unit"],
+        answer["token"],
+        answer["tracking_id"],
+        tuple(shown["arm"] for shown in slate),
+        tuple(shown["propensity"] for shown in slate),
+        tuple(shown["inclusion"] for shown in slate if "inclusion" in shown),
+        answer["version"],
+        answer["reason"],
+        None if eligible is None else frozenset(eligible),
+        exclude,
+    )
+    arms = decided.arms
+    assert decided.experiment == name
+    assert decided.reason in {"policy", "holdout", "pinned"}
+    assert answer["degraded"] is False
+    assert ("exposed" in answer) == ("exposed" in request)
+    assert [shown["slot"] for shown in slate] == list(range(len(arms)))
+    assert 1 <= len(set(arms)) == len(arms) <= rules.slots
+    assert set(arms) <= {*rules.arms, *SPARE.get(name, ())}
+    assert all(map(decided.permits, arms))
+    assert all(0 < share <= 1 for share in decided.propensities + decided.inclusions)
+    pooled = rules.slots > 1 and rules.ranking == "pooled"
+    assert len(decided.inclusions) == (len(arms) if pooled else 0)
+    return decided
 
 
 def wait_for(what: Callable[[], bool], seconds: float, why: str) -> None:

@@ -12,22 +12,26 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.ring.owners import Owner, after
 from tests.ring.recount import (
     DataFile,
+    Drawn,
     Rules,
     decided_at,
     differences,
+    drawn_from,
     pages,
     read_data,
     read_rules,
     thompson_weights,
 )
-from tests.ring.senders import Books, Key, Sender, Versions, wait_for
+from tests.ring.senders import SPARE, Answer, Books, Key, Sender, Versions, wait_for
 from tests.ring.server import Server
 
 pytestmark = pytest.mark.kill
@@ -109,6 +113,37 @@ lateness = "300ms"
 session = "none"
 sticky = "decision"
 refresh = "500ms"
+
+[[experiment]]
+name = "row"
+slots = 3
+arms = ["r0", "r1", "r2", "r3", "r4", "r5"]
+default = ["r0", "r1", "r2"]
+reward = { click = 1.0, purchase = { weight = 0.01, of = "value", max = 50 } }
+bag = 256
+expose_within = "700ms"
+window = "1s"
+lateness = "500ms"
+session = "1200ms"
+holdout = 0.15
+refresh = "500ms"
+period = "9s"
+
+[[experiment]]
+name = "rail"
+slots = 2
+ranking = "slots"
+arms = ["l0", "l1", "l2", "l3", "l4", "l5", "l6"]
+default = ["l3", "l1"]
+reward = { click = 1.0 }
+bag = 128
+expose_within = "500ms"
+window = "1s"
+lateness = "300ms"
+session = "1s"
+sticky = "unit"
+holdout = 0.2
+refresh = "500ms"
 """
 
 
@@ -120,6 +155,7 @@ class Storm(NamedTuple):
     deaths: list[tuple[str, float]]
     exits: list[int]
     books: list[Books]
+    owners: list[Owner]
     pages: dict[str, dict[str, Any]]
     data: DataFile
     unit_key: bytes
@@ -149,15 +185,17 @@ def _storm(server: Server, seed: int) -> Storm:
     senders = [
         Sender(number, seed, server.port, rules, versions, burst, stop) for number in range(SENDERS)
     ]
+    owners = [Owner(name, seed, server.port, rules[name], stop) for name in SPARE]
     server.start(saving=True)
-    for sender in senders:
-        sender.start()
+    for each in (*senders, *owners):
+        each.start()
     started = time.monotonic()
     deaths, exits = _kill_for(SECONDS, server, random.Random(seed), burst)
     stop.set()
-    for sender in senders:
-        sender.join(timeout=60)
-        assert not sender.is_alive(), f"{sender.name} has no answer\n{server.tail()}"
+    callers: list[Sender | Owner] = [*senders, *owners]
+    for caller in callers:
+        caller.join(timeout=60)
+        assert not caller.is_alive(), f"{caller.name} has no answer\n{server.tail()}"
     for few in (200, 60, 15):
         wait_for(lambda few=few: _open(server, rules) <= few, 60, "stories stay open")  # type: ignore[misc]
         server.kill()
@@ -171,9 +209,9 @@ def _storm(server: Server, seed: int) -> Storm:
     server.start()
     answers = _settle(server, rules)
     server.kill()
-    for sender in senders:
-        if sender.error is not None:
-            raise sender.error
+    for caller in callers:
+        if caller.error is not None:
+            raise caller.error
     keys = json.loads(Path(f"{server.data}.keys").read_text())
     return Storm(
         seed,
@@ -181,6 +219,7 @@ def _storm(server: Server, seed: int) -> Storm:
         deaths,
         exits,
         [sender.books for sender in senders],
+        owners,
         answers,
         read_data(server.data),
         bytes.fromhex(keys["unit"]),
@@ -309,11 +348,6 @@ def test_what_was_acknowledged_is_in_the_log_and_nothing_else(storm: Storm) -> N
 
 def test_the_log_says_of_decisions_what_was_answered(storm: Storm) -> None:
     answers = {a.tracking_id: a for books in storm.books for a in books.answers}
-    snapshots = {
-        (name, one["version"]): dict(zip(one["names"], one["weights"], strict=True))
-        for name, many in storm.data.snapshots.items()
-        for one in many
-    }
     problems = []
     for event in _events(storm):
         decision = event["decision"]
@@ -321,17 +355,89 @@ def test_the_log_says_of_decisions_what_was_answered(storm: Storm) -> None:
         answer = answers.get(tracking_id)
         if answer is None:
             continue
-        arm = storm.data.arm_sets[name][answer.arm]
-        reason, share = answer.reason, _float32(answer.propensity)
-        told = [name, [arm], [share], answer.version, reason, _hashed(storm, answer.unit)]
+        arms = [storm.data.arm_sets[name][arm] for arm in answer.arms]
+        shares = [_float32(share) for share in answer.propensities]
+        told = [name, arms, shares, answer.version, answer.reason, _hashed(storm, answer.unit)]
+        told.append(list(answer.inclusions))
         logged = [decision[field] for field in ("experiment", "slate", "propensities", "snapshot")]
         logged += [decision.get("reason", "policy"), decision["unit"]]
+        logged.append(decision.get("inclusions", []))
         if told != logged:
             problems.append(f"{tracking_id}: answered {told}, logged {logged}")
-        published = 1.0 if reason == "holdout" else snapshots[name, answer.version][answer.arm]
-        if not answer.excluded and published != answer.propensity:
-            problems.append(f"{tracking_id}: {answer.propensity} drawn, {published} published")
     assert not problems, storm.tell(problems)
+
+
+def test_answers_are_drawn_from_what_was_published(storm: Storm) -> None:
+    """Shares are those of the snapshot that is named; arms are of it, as many as there can be."""
+    snapshots = {
+        (name, one["version"]): one for name, many in storm.data.snapshots.items() for one in many
+    }
+    counted: dict[tuple[str, int], Drawn] = {}
+    kinds, problems = Counter[str](), []
+    for answer in (answer for books in storm.books for answer in books.answers):
+        place, rules = (answer.experiment, answer.version), storm.rules[answer.experiment]
+        one = snapshots[place]
+        allowed = [name for name in one["names"] if answer.permits(name)]
+        wanted = min(rules.slots, len(allowed))
+        if len(answer.arms) != wanted or not set(answer.arms) <= set(allowed):
+            problems.append(f"{answer}: expected {wanted} of {allowed}")
+        restricted = answer.eligible is not None or answer.exclude
+        kinds[f"{answer.reason}{' restricted' * bool(restricted)}"] += 1
+        problems += _wrongly_pinned(answer, one, storm.data.arm_sets[answer.experiment])
+        if answer.reason == "holdout" and set(rules.default) <= set(allowed):
+            shown = answer.arms, set(answer.propensities + answer.inclusions)
+            if shown != (tuple(rules.default), {1.0}):
+                problems.append(f"{answer}: held out, not shown the default")
+        elif answer.reason == "policy" and not restricted:
+            drawn = counted.setdefault(place, drawn_from(one, rules))
+            problems += _shared_otherwise(answer, one["names"], drawn)
+    print(f"\n{dict(kinds)}")
+    assert kinds["pinned"] > 20, kinds
+    assert kinds["holdout"] > 20, kinds
+    assert not problems, storm.tell(problems)
+
+
+@pytest.mark.parametrize("name", SPARE)
+def test_arms_are_what_their_owner_was_told(storm: Storm, name: str) -> None:
+    """Sent one after the other until each is answered: so the log must hold just these."""
+    (owner,) = (owner for owner in storm.owners if owner.experiment == name)
+    done = Counter(change for change, _ in owner.made)
+    print(f"\n{name}: {dict(done)}, {owner.refused} refused, {owner.tries} tries")
+    assert {"put", "pause", "resume", "pin"} <= set(done)
+    assert not owner.wrong, storm.tell(owner.wrong)
+    history = storm.data.arm_history[name]
+    assert [one["version"] for one in history] == list(range(1, len(history) + 1))
+    assert [each for each, _ in groupby(map(after, history))] == [
+        each for each, _ in groupby(owner.course)
+    ]
+
+
+@pytest.mark.parametrize("name", SPARE)
+def test_a_snapshot_holds_the_arms_of_its_time(storm: Storm, name: str) -> None:
+    """Those of a version no older than any that was answered before, or than the last one's."""
+    (owner,) = (owner for owner in storm.owners if owner.experiment == name)
+    history = [after(one) for one in storm.data.arm_history[name]]
+    oldest, problems = 1, []
+    for one in storm.data.snapshots[name]:
+        oldest = max([oldest, *(version for at, version in owner.answered if at < one["at"])])
+        shown = {**dict.fromkeys(one["names"], "active")}, one.get("pinned")
+        fits = [
+            version
+            for version, (statuses, pinned) in enumerate(history, start=1)
+            if version >= oldest
+            and shown == ({n: s for n, s in statuses.items() if s == "active"}, pinned)
+        ]
+        if not fits:
+            problems.append(
+                f"snapshot {one['version']} shows {shown}, arms were {history[oldest - 1]}"
+            )
+            continue
+        oldest = fits[0]
+    last = storm.data.snapshots[name][-1]
+    statuses, pinned = history[-1]
+    assert not problems, storm.tell(problems)
+    assert set(last["names"]) == {name for name, status in statuses.items() if status == "active"}
+    assert last.get("pinned") == pinned
 
 
 def test_event_times_are_what_was_said_within_bounds(storm: Storm) -> None:
@@ -339,7 +445,7 @@ def test_event_times_are_what_was_said_within_bounds(storm: Storm) -> None:
     for books in storm.books:
         for key, times in books.at.items():
             said.setdefault(key, set()).update(times)
-    exposed = {tid for books in storm.books for tid in [*books.exposed, *books.maybe_exposed]}
+    exposed = {key for books in storm.books for key in [*books.exposed, *books.maybe_exposed]}
     problems, last = [], 0
     for stamp, event in storm.data.events:
         if stamp < last:
@@ -351,7 +457,7 @@ def test_event_times_are_what_was_said_within_bounds(storm: Storm) -> None:
         times = said[_key(event)]
         free = None in times or any(time > decided for time in times if time)
         exactly = {max(time, decided) for time in times if time}
-        if event["kind"] == "impression" and _key(event)[0] in exposed:
+        if _key(event) in exposed:
             exactly.add(decided)
         if not (at in exactly or (free and decided <= at <= stamp)):
             problems.append(f"{_key(event)} at {at}, said {times}, stamped {stamp}")
@@ -408,11 +514,8 @@ def _sent(storm: Storm) -> tuple[Counter[Key], Counter[Key]]:
             for key in (report.key for report in batch.reports if report.key is not None):
                 sent[key] += batch.tries
                 acknowledged[key] += batch.answers
-        for tracking_id, times in books.exposed.items():
-            sent[_exposure(tracking_id)] += times
-            acknowledged[_exposure(tracking_id)] += times
-        for tracking_id, times in books.maybe_exposed.items():
-            sent[_exposure(tracking_id)] += times
+        sent += books.exposed + books.maybe_exposed
+        acknowledged += books.exposed
     return sent, acknowledged
 
 
@@ -422,11 +525,8 @@ def _events(storm: Storm) -> Iterator[dict[str, Any]]:
 
 def _key(event: dict[str, Any]) -> Key:
     tracking_id = event["decision"]["tracking_id"].hex()
-    return tracking_id, event["kind"], event.get("id", ""), event.get("value", 0)
-
-
-def _exposure(tracking_id: str) -> Key:
-    return tracking_id, "impression", "", 0
+    slot = event.get("slot", 0)
+    return tracking_id, event["kind"], slot, event.get("id", ""), event.get("value", 0)
 
 
 def _hashed(storm: Storm, unit: str) -> bytes:
@@ -435,6 +535,29 @@ def _hashed(storm: Storm, unit: str) -> bytes:
 
 def _float32(share: float) -> float:
     return float(struct.unpack(">f", struct.pack(">f", share))[0])
+
+
+def _shared_otherwise(answer: Answer, names: list[str], drawn: Drawn) -> list[str]:
+    """Where an answer says other shares than the snapshot amounts to."""
+    places = [names.index(arm) for arm in answer.arms]
+    wanted = [drawn.shares[place][slot] for slot, place in enumerate(places)]
+    included = [_float32(min(drawn.included[place], 1.0)) for place in places]
+    right = answer.propensities == pytest.approx(wanted, abs=1e-12)
+    if answer.inclusions:
+        right = right and answer.inclusions == pytest.approx(included, abs=1e-7)
+    return [] if right else [f"{answer}: published were {wanted} and {included}"]
+
+
+def _wrongly_pinned(answer: Answer, one: dict[str, Any], numbers: dict[str, int]) -> list[str]:
+    """Where a pin was not followed, or followed after its end."""
+    pinned = next((name for name, number in numbers.items() if number == one.get("pinned")), None)
+    until = one.get("pinned_until", 0)
+    at = decided_at(bytes.fromhex(answer.tracking_id))
+    stands = pinned is not None and answer.permits(pinned) and not (until and at >= until)
+    if answer.reason == "holdout" or stands == (answer.reason == "pinned"):
+        first = answer.reason == "pinned"
+        return [f"{answer}: {pinned} is pinned"] if first and answer.arms[0] != pinned else []
+    return [f"{answer}: {pinned} was pinned until {until}"]
 
 
 def _excess(what: str, many: Counter[Any]) -> list[str]:

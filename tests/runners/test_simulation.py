@@ -13,9 +13,12 @@ from croupier.apps.observe import Observe
 from croupier.cli.simulate import simulate as command
 from croupier.core import codec
 from croupier.core.duration import HOUR, MINUTE
+from croupier.core.experiment import Experiment
 from croupier.core.learn import absorb
+from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.policies.uniform import Uniform
+from croupier.core.rankings import Ranking
 from croupier.core.records import Tick
 from croupier.core.reward import Reward, Term
 from croupier.core.worlds.registry import WORLDS
@@ -80,6 +83,47 @@ def test_a_scene_fed_by_hand_is_learned_as_its_ledger_says(world: str) -> None:
         trials[key.arm] += sums.n
     assert tuple(trials) == expected.n
     assert len({each.identity for each in late}) == expected.late
+
+
+# --- slates ---------------------------------------------------------------------------------------
+
+
+def slates(ranking: Ranking = "pooled", policy: Policy | None = None, **changes: Any) -> Experiment:
+    arms, reward = ("a", "b", "c", "d", "e"), Reward({"click": Term(1.0)})
+    one = Experiment("row", arms, arms[:3], reward, slots=3, ranking=ranking, bag=128)
+    return msgspec.structs.replace(one, refresh=MINUTE, policy=policy or Thompson(), **changes)
+
+
+@pytest.mark.parametrize("ranking", ["pooled", "slots"])
+@pytest.mark.parametrize("world", ["hostile", "returning", "delayed"])
+@pytest.mark.parametrize("changes", [{"holdout": 0.2}, {"session": None}], ids=["held", "single"])
+def test_what_is_learned_of_slates_is_what_happened(
+    world: str, ranking: Ranking, changes: dict[str, Any]
+) -> None:
+    spec = slates(ranking, **changes)
+    found = simulate(WORLDS[world], (0.1, 0.15, 0.2, 0.2, 0.3), {"one": spec}, 600, seed=3)
+    (run,) = found.runs
+    assert run.learned == run.expected
+    assert (run.learned.held_out > 0) == bool(spec.holdout)
+    assert 600 < sum(run.learned.n) + run.learned.held_out < 3 * 600
+    assert sum(run.shares[-1]) == pytest.approx(1.0)
+    assert found.attention == pytest.approx([1.0, 0.8, 0.64])
+
+
+def test_slates_of_the_best_lose_little_and_settle() -> None:
+    players = {
+        "slots": slates("slots"),
+        "pooled": slates(),
+        "uniform": slates(policy=Uniform()),
+    }
+    found = simulate(WORLDS["stationary"], (0.05, 0.1, 0.2, 0.3, 0.4), players, 2_500, seed=1)
+    by_slot, pooled, uniform = found.runs
+    assert uniform.of_uniform == pytest.approx(1.0, abs=0.05)
+    assert by_slot.of_uniform < 0.3  # 0.19 when it was recorded
+    assert pooled.of_uniform < 0.4  # 0.31, of which the order inside a slate costs most
+    assert pooled.best_share > 0.9
+    assert pooled.churn is not None
+    assert pooled.churn < 0.05
 
 
 # --- the same seed --------------------------------------------------------------------------------
@@ -152,6 +196,14 @@ def test_the_command_prints_tables_and_draws(tmp_path: Path) -> None:
     assert picture.read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_the_command_plays_slates() -> None:
+    arguments = ["--slots", "2", "--ranking", "slots", "--arms", "0.1,0.2,0.3"]
+    result = CliRunner().invoke(APP, [*arguments, "--visits", "300"])
+    assert result.exit_code == 0, result.output
+    assert "best 2" in result.stdout
+    assert "churn" in result.stdout
+
+
 def test_many_arms_keep_their_bars() -> None:
     arms = ",".join(["0.1"] * 30)
     result = CliRunner().invoke(APP, ["--visits", "300", "--arms", arms])
@@ -185,6 +237,8 @@ def test_the_command_takes_a_declared_experiment(tmp_path: Path) -> None:
         (["--arms", "0.9,0.1", "--world", "drifting"], ("--arms", "0.667")),
         (["--refresh", "soon"], ("--refresh", "duration")),
         (["--session", "0s"], ("--session", "longer")),
+        (["--slots", "4"], ("--slots", "as many arms")),
+        (["--ranking", "both"], ("--ranking", "pooled")),
         (["--experiment", "top"], ("--experiment", "--config")),
         (["--seed", "-1"], ("--seed", "negative")),
         (["--picture", "/no/such/folder/x.svg"], ("--picture", "folder")),

@@ -172,7 +172,9 @@ def test_a_lock_holds_no_address() -> None:
 def test_a_lock_fits_the_project() -> None:
     base = [Requirement(line) for line in PYPROJECT["project"]["dependencies"]]
     dev = [Requirement(line) for line in PYPROJECT["dependency-groups"]["dev"]]
-    for lock, wanted in {"base.txt": base, "dev.txt": base + dev}.items():
+    peers = [Requirement(line) for line in PYPROJECT["dependency-groups"]["peers"]]
+    locks = {"base.txt": base, "dev.txt": base + dev, "peers.txt": peers}
+    for lock, wanted in locks.items():
         held = pins(lock)
         assert not [
             str(need)

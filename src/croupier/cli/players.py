@@ -1,7 +1,7 @@
 """From options to the experiments that a simulation plays."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +30,14 @@ class Options(NamedTuple):
     refresh: str | None = None
     session: str | None = None
     picture: Path | None = None
+    slots: int | None = None
+    ranking: str | None = None
 
     @property
-    def said(self) -> dict[str, str]:
+    def said(self) -> dict[str, str | int]:
         """Settings of an experiment that were given as options."""
-        pairs = {"refresh": self.refresh, "session": self.session}
+        keys = ("refresh", "session", "slots", "ranking")
+        pairs = {key: getattr(self, key) for key in keys}
         return {key: text for key, text in pairs.items() if text is not None}
 
 
@@ -80,6 +83,8 @@ def _players(options: Options, policies: Sequence[str]) -> tuple[Players, list[f
         made = experiment_of(names, text or "thompson", {"refresh": "1m", **options.said})
         if base:
             changes = {key: getattr(made, key) for key in options.said}
+            if options.slots is not None:
+                changes["default"] = made.default
             made = replace(base, **changes, policy=made.policy if text else base.policy)
             _check(made)
         players[text or str(made.policy.__struct_config__.tag)] = made
@@ -101,8 +106,6 @@ def _declared(config: Path | None, name: str | None) -> Experiment | None:
     spec = found.get(name or next(iter(found)))
     if spec is None:
         raise _wrong("--experiment", f"{name!r} is none of {', '.join(found)}")
-    if spec.slots != 1:
-        raise _wrong("--experiment", f"{spec.name} has {spec.slots} slots; only 1 is simulated")
     return spec
 
 
@@ -115,7 +118,9 @@ def _rates(text: str | None, arms: int) -> list[float]:
         raise _wrong("--arms", f"expected rates such as 0.02,0.03, got {text!r}") from None
 
 
-def experiment_of(names: Sequence[str], policy: str, settings: dict[str, str]) -> Experiment:
+def experiment_of(
+    names: Sequence[str], policy: str, settings: Mapping[str, str | int]
+) -> Experiment:
     """An experiment of these arms, read as from a croupier.toml."""
     kind, _, rest = policy.partition(":")
     if kind not in POLICIES:
@@ -124,7 +129,8 @@ def experiment_of(names: Sequence[str], policy: str, settings: dict[str, str]) -
     inline = ", ".join(f"{json.dumps(key)} = {_value(text)}" for key, text in parts)
     lines = [f"{key} = {json.dumps(text)}" for key, text in settings.items()]
     lines += [f"policy = {{ {inline} }}", f"arms = {json.dumps(names)}", "reward = { click = 1.0 }"]
-    lines += [f"default = {json.dumps(names[0])}", 'name = "simulated"']
+    default = list(names[: int(settings.get("slots", 1))])
+    lines += [f"default = {json.dumps(default)}", 'name = "simulated"']
     try:
         return parse_settings("\n".join(["[[experiment]]", *lines]), "").experiments[0]
     except ConfigError as error:

@@ -39,11 +39,14 @@ def report(found: Simulation) -> None:
 
 
 def _regrets(found: Simulation) -> Table:
-    table = _table("policy", "regret", "of\nuniform's", "best arm\nat the end", "reward", "trials")
+    slots = len(found.attention)
+    best = "best arm\nat the end" if slots == 1 else f"best {slots}\nat the end"
+    table = _table("policy", "regret", "of\nuniform's", best, "reward", "trials")
     table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
-    for column in ("late", "sent\ntwice"):
+    for column in ("late", "sent\ntwice", "churn"):
         table.add_column(column, justify="right", no_wrap=True)
-    uniform = (f"{found.uniform_regret[-1]:,.1f}", "100%", f"{1 / len(found.arms):.0%}")
+    evenly = len(found.attention) / len(found.arms)
+    uniform = (f"{found.uniform_regret[-1]:,.1f}", "100%", f"{evenly:.0%}")
     table.add_row("equal shares", *uniform, style="dim")
     for run in found.runs:
         table.add_row(
@@ -55,6 +58,7 @@ def _regrets(found: Simulation) -> Table:
             f"{sum(run.learned.n):,}",
             f"{run.learned.late:,}",
             f"{run.duplicates:,}",
+            "-" if run.churn is None else f"{run.churn:.1%}",
         )
         if not run.exact:
             table.add_row(f"  WRONG: {run.learned} is not {run.expected}", style="red")
@@ -71,7 +75,8 @@ def _shares(
     table = _table("until", "best")
     for entry in legend:
         table.add_column(entry, justify="right", no_wrap=True)
-    table.add_column("share of the visits", no_wrap=True)
+    of = "visits" if len(found.attention) == 1 else "slots"
+    table.add_column(f"share of the {of}", no_wrap=True)
     grains = [grain for grain in (MINUTE, 10 * MINUTE, HOUR) if grain <= found.times[-1] / 50]
     grain = max(grains, default=SECOND)
     for row in range(_ROWS):

@@ -27,6 +27,12 @@ Refresh = Annotated[
 Session = Annotated[
     str | None, typer.Option(help='How long a session lasts, or "none"; 15m if not said.')
 ]
+Slots = Annotated[
+    int | None, typer.Option(min=1, help="How many arms each visit is shown; 1 if not said.")
+]
+RankingName = Annotated[
+    str | None, typer.Option(help='"pooled" or "slots": whether slots learn together.')
+]
 SomeConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="Take all settings from this file …")
 ]
@@ -45,6 +51,8 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     config: SomeConfig = None,
     experiment: Declared = None,
     picture: Picture = None,
+    slots: Slots = None,
+    ranking: RankingName = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -64,22 +72,25 @@ def simulate(  # noqa: PLR0913 - one parameter an option
 
     For example:
 
-      croupier simulate
-
-      croupier simulate --policy thompson --policy epsilon_greedy:epsilon=0.1
-
       croupier simulate --world drifting --policy thompson:half_life=12h
 
       croupier simulate --arms 0.04,0.05 --refresh 10s --picture shares.svg
 
+      croupier simulate --slots 2 --arms 0.02,0.03,0.04,0.05 --ranking slots
+
       croupier simulate --config croupier.toml --experiment top-button
+
+    With several slots a visitor looks at the next one with probability 0.8^j; regret is against
+    the best slate in its best order, and churn is how many of the likeliest arms still change.
     """
     import msgspec
 
     from croupier.cli.players import Options, play_of
     from croupier.cli.shares import report
 
-    options = Options(world, seed, config, experiment, arms, refresh, session, picture)
+    options = Options(
+        world, seed, config, experiment, arms, refresh, session, picture, slots, ranking
+    )
     found = _played(play_of(options, policy or []), visits, quiet=as_json)
     if picture is not None:
         _draw(found, picture)

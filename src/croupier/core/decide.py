@@ -6,16 +6,12 @@ from typing import NamedTuple
 
 from croupier.core.bag import Bag
 from croupier.core.menu import Drawn, Menu, arm_digests
+from croupier.core.menus import Menus
 from croupier.core.records import Decision, Declaration, Reason
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 
 _SCALE = 2.0**-53
-_MOST_MENUS, _MOST_BAGS = 512, 64
-
-
-class NoArmLeftError(ValueError):
-    """The request left no arm to show, or named one that was never declared."""
 
 
 def hash_unit(key: bytes, unit: str) -> bytes:
@@ -49,15 +45,16 @@ class Decider:
     """Decides for one experiment from one snapshot; nothing is written, nothing is random.
 
     Decisions are made under the newest declaration, also when the snapshot is older than it.
+    What `before` was asked for is prepared.
     """
 
-    def __init__(self, snapshot: Snapshot, declaration: Declaration) -> None:
+    def __init__(
+        self, snapshot: Snapshot, declaration: Declaration, before: "Decider | None" = None
+    ) -> None:
         self.snapshot, self.spec = snapshot, declaration.spec
         self._declaration, spec = declaration.version, declaration.spec
-        self.menu = snapshot.menu()
-        self._places = {name: place for place, name in enumerate(snapshot.names)}
-        self._menus: dict[tuple[frozenset[int], int], Menu | Bag] = {}
-        self._asked: dict[tuple[frozenset[str] | None, frozenset[str]], frozenset[int]] = {}
+        self.menus: Menus = Menus(snapshot, before.menus if before else None)
+        self.menu = self.menus.whole
         name = spec.name.encode()
         self._draw = blake2b(name, digest_size=8, person=b"croupier-draw")
         self._draw_slate = blake2b(name, digest_size=64, person=b"croupier-slate")
@@ -86,9 +83,7 @@ class Decider:
         session = 0 if self._session is None else session_at(unit, at, self._session)
         menu = self.menu
         if eligible is not None or exclude:
-            asked = None if eligible is None else frozenset(eligible), frozenset(exclude)
-            places = self._asked.get(asked) or self._allowed(asked, known)
-            menu = self._menu_among(places, self.snapshot.slots)
+            menu = self.menus.restricted(eligible, exclude, known)
         reason: Reason = "policy"
         if self._holdout > 0 and self._held_out(unit):
             reason = "holdout"
@@ -152,8 +147,7 @@ class Decider:
         slots = min(self.snapshot.slots, len(menu.arms)) - 1
         if not slots:
             return Drawn(arm, name, (1.0,), (1.0,), (1.0,) if self.spec.pools else ())
-        others = frozenset(self._places[other] for other in menu.names if other != name[0])
-        rest = self._drawn(self._menu_among(others, slots), text)
+        rest = self._drawn(self.menus.without(menu, name[0], slots), text)
         return Drawn(
             arm + rest.slate,
             name + rest.names,
@@ -166,31 +160,3 @@ class Decider:
         hold = self._hold.copy()
         hold.update(unit)
         return int.from_bytes(hold.digest(), "big") >> 11 < self._holdout
-
-    def _allowed(
-        self, asked: tuple[frozenset[str] | None, frozenset[str]], known: Collection[str]
-    ) -> frozenset[int]:
-        eligible, exclude = asked
-        for key, names in (("eligible", eligible or ()), ("exclude", exclude)):
-            for name in names:
-                if name not in self._places and name not in known:
-                    raise NoArmLeftError(f"{key}: {name[:100]!r} is not an arm of {self.spec.name}")
-        wanted = self._places.keys() if eligible is None else self._places.keys() & eligible
-        places = frozenset(self._places[name] for name in wanted - exclude)
-        if not places:
-            raise NoArmLeftError(f"eligible and exclude leave no arm of {self.spec.name} to show")
-        if len(self._asked) >= _MOST_MENUS:
-            self._asked.pop(next(iter(self._asked)))
-        self._asked[asked] = places
-        return places
-
-    def _menu_among(self, places: frozenset[int], slots: int) -> Menu | Bag:
-        if len(places) == len(self.menu.arms):
-            return self.menu
-        menu = self._menus.get((places, slots))
-        if menu is None:
-            menu = self.snapshot.menu_among(sorted(places), slots)
-            if len(self._menus) >= (_MOST_MENUS if self.snapshot.slots == 1 else _MOST_BAGS):
-                self._menus.pop(next(iter(self._menus)))
-            self._menus[places, slots] = menu
-        return menu

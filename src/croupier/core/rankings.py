@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.policies.registry import Policy
@@ -42,35 +42,63 @@ def rank_arms(
     Thompson Sampling in Stochastic Multi-armed Bandit Problem with Multiple Plays (one sample,
     the best k shown).
     """
-    arms = len(strata.order)
+    arms = strata.levels.shape[1]
     slots = min(slots, arms)
     if len(posteriors) == 1:
-        ranks = _best(policy.scores(posteriors[0], strata), strata, min(arms, slots + SPARE))
-    else:
-        ranks = _filled(policy, posteriors[:slots], strata)
+        depth = min(arms, slots + SPARE)
+        return _distinct(_best(policy.leaders(posteriors[0], strata, depth), depth))
+    return fill(lead(policy, posteriors[:slots], strata), arms)
+
+
+def lead(
+    policy: Policy, posteriors: Sequence[Posterior], strata: Strata, spare: int = 0
+) -> list[Leaders]:
+    """For each slot the arms that can come into it, with `spare` more so that some can go."""
+    return [
+        policy.leaders(posterior, strata.reordered(slot), slot + 1 + spare)
+        for slot, posterior in enumerate(posteriors)
+    ]
+
+
+def fill(leaders: Sequence[Leaders], arms: int) -> Places:
+    """Slot by slot, the best arm that is still free: one of the first `slot + 1` of its sample."""
+    size = len(leaders[0].arms)
+    samples = np.arange(size)
+    free = np.ones((size, arms), dtype=bool)
+    ranks = np.empty((size, len(leaders)), dtype=np.uint16)
+    for slot, (places, scores, ties) in enumerate(leaders):
+        still = np.where(free[samples[:, None], places], scores, -np.inf)
+        first = np.where(still >= still.max(axis=1, keepdims=True), ties, size + 1)
+        ranks[:, slot] = places[samples, first.argmin(axis=1)]
+        free[samples, ranks[:, slot]] = False
+    return _distinct(ranks)
+
+
+def fill_among(
+    leaders: Sequence[Leaders], places: Sequence[int], arms: int, slots: int
+) -> Places | None:
+    """The rankings of the arms at these places alone; None where too few of them lead.
+
+    It is filling the slots without the others; the answer counts places among those given.
+    """
+    slots = min(slots, len(places))
+    left = [
+        each.among(places, arms, slot + 1)
+        for slot, each in zip(range(slots), leaders, strict=False)
+    ]
+    known = [each for each in left if each is not None]
+    return fill(known, len(places)) if len(known) == slots else None
+
+
+def _distinct(ranks: Places) -> Places:
+    """One ranking where all are the same."""
     return ranks[:1] if (ranks == ranks[0]).all() else ranks
 
 
-def _best(scores: FloatArray, strata: Strata, depth: int) -> Places:
-    """The best `depth` arms of each row; ties in a single row are broken once a sample."""
-    if len(scores) == 1:
-        row = np.broadcast_to(scores, strata.keys.shape)
-        return np.lexsort((strata.keys, -row), axis=1)[:, :depth].astype(np.uint16)
-    return np.argsort(-scores, axis=1, kind="stable")[:, :depth].astype(np.uint16)
-
-
-def _filled(policy: Policy, posteriors: Sequence[Posterior], strata: Strata) -> Places:
-    """Slot by slot, the best arm that is still free; ties are broken once a sample."""
-    arms, size = strata.order.shape
-    free = np.ones((size, arms), dtype=bool)
-    ranks, samples = np.empty((size, len(posteriors)), dtype=np.uint16), np.arange(size)
-    for slot, posterior in enumerate(posteriors):
-        own = strata.reordered(slot)
-        scores = np.where(free, policy.scores(posterior, own), -np.inf)
-        best = free & (scores >= scores.max(axis=1, keepdims=True))
-        ranks[:, slot] = np.where(best, own.keys, -1).argmax(axis=1)
-        free[samples, ranks[:, slot]] = False
-    return ranks
+def _best(leaders: Leaders, depth: int) -> Places:
+    """The best `depth` arms of each sample."""
+    order = np.lexsort((leaders.ties, -leaders.scores), axis=1)[:, :depth]
+    return np.take_along_axis(leaders.arms, order, axis=1).astype(np.uint16)
 
 
 def among(ranks: Places, places: Sequence[int], slots: int) -> Places | None:

@@ -5,12 +5,21 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.bag import Bag
 from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
-from croupier.core.rankings import Places, Ranking, among, rank_arms
+from croupier.core.rankings import (
+    SPARE,
+    Places,
+    Ranking,
+    among,
+    fill_among,
+    lead,
+    rank_arms,
+)
 from croupier.core.records import Record
 
 
@@ -59,20 +68,35 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         ranks = self.ranks()[:, : self.slots]
         return Bag(self.arms, self.names, ranks, shuffled, pooled=self.ranking == "pooled")
 
-    def menu_among(self, places: Sequence[int], slots: int) -> Menu | Bag:
+    def leaders(self) -> Sequence[Leaders]:
+        """What menus of fewer arms are made of, where each slot has a posterior of its own.
+
+        It takes as long as a publication did, so that whoever makes several keeps it.
+        """
+        if self.slots == 1 or self.ranking == "pooled":
+            return ()
+        strata = Strata.of(self.experiment, self.arms, self.bag)
+        posteriors = (self.posterior, *self.further)[: self.slots]
+        return lead(self.policy, posteriors, strata, SPARE)
+
+    def menu_among(
+        self, places: Sequence[int], slots: int, leaders: Sequence[Leaders] = ()
+    ) -> Menu | Bag:
         """What a request is answered from when only the arms at these places may be shown."""
-        arms, names = (
-            [self.arms[place] for place in places],
-            [self.names[place] for place in places],
-        )
+        arms = [self.arms[place] for place in places]
+        names = [self.names[place] for place in places]
         if self.slots == 1:
             return Menu(arms, names, self.weights_among(places))
         shuffled = self.policy.shuffled(self.posterior.take(places))
         pooled = self.ranking == "pooled"
-        ranks = among(self.ranks(), places, slots) if pooled else None
+        if pooled:
+            ranks = among(self.ranks(), places, slots)
+        else:
+            known = leaders or self.leaders()
+            ranks = fill_among(known, places, len(self.arms), slots)
         if ranks is None:
             posteriors = [each.take(places) for each in (self.posterior, *self.further)]
-            strata = Strata.of(self.experiment, arms, self.bag)
+            strata = Strata.of(self.experiment, self.arms, self.bag).take(places)
             ranks = rank_arms(self.policy, posteriors, strata, slots)[:, :slots]
         return Bag(arms, names, ranks, shuffled, pooled=pooled)
 

@@ -11,7 +11,7 @@ import msgspec
 from croupier.client import Croupier, Decided, processes
 from croupier.client.fallbacks import Default, Fallbacks
 from croupier.client.messages import CallError
-from croupier.core.decide import NoArmLeftError
+from croupier.core.menus import NoArmLeftError
 from croupier.local.answer import make_request, tell
 from croupier.local.follower import Follower
 

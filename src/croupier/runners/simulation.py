@@ -1,15 +1,17 @@
 """The simulation: the real ring on memory, in a known world and time."""
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from croupier.clock import Clock
+from croupier.clock import TurnedClock
 from croupier.config.backends import open_backends
 from croupier.core import codec
 from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import totals
+from croupier.core.convergence import churn
 from croupier.core.decide import Decider, hash_unit
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
@@ -17,6 +19,7 @@ from croupier.core.fold import GRAIN
 from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.core.reward import MICRO
 from croupier.core.snapshot import Snapshot
+from croupier.core.worlds.attention import Views
 from croupier.core.worlds.delivery import ABSENT
 from croupier.core.worlds.ledger import Account, Flags, Shown, account, outcome_kind, worth
 from croupier.core.worlds.regret import Course, Run, Simulation
@@ -28,23 +31,10 @@ MIDNIGHT = 1_767_225_600_000
 """When every world begins: 2026-01-01 00:00 UTC, milliseconds."""
 
 STEPS = 60
+SETTLED = 61
+"""How many of the last snapshots say how much the ranking still moves: 60 changes."""
+
 _CHUNK = 500
-
-
-class TurnedClock(Clock):
-    """A clock that shows what it is set to.
-
-    >>> TurnedClock(5).now()
-    5
-    """
-
-    def __init__(self, at: int) -> None:
-        super().__init__()
-        self.at = at
-
-    def now(self) -> int:
-        """The time that was set, milliseconds."""
-        return self.at
 
 
 def simulate(  # noqa: PLR0913 - a world, its arms, who plays, how long, which luck
@@ -64,25 +54,29 @@ def simulate(  # noqa: PLR0913 - a world, its arms, who plays, how long, which l
     truth = world.change.rates(list(rates), fate.at.astype(np.float64))
     end = int(fate.at[-1]) + 1
     first = next(iter(experiments.values()))
-    course = Course(truth * (worth(first, 1) / MICRO), fate.at * steps // end, steps)
+    views = world.views(fate, len(first.arms), first.slots, np.random.default_rng((seed, 1)))
+    attention = tuple(world.attention.of(first.slots).tolist())
+    value = truth * (worth(first, 1) / MICRO)
+    course = Course(value, fate.at * steps // end, steps, attention)
     uniform = course.uniform_regret()
-    best = course.best()
+    best, at_the_end = course.best(), course.best_at_the_end()
     runs = []
     for label, spec in experiments.items():
-        table = Table(spec, fate, seed)
-        shown = table.play(fate.luck[:, None] < truth, on_visits)
+        table = Table(spec, fate, views, seed)
+        shown = table.play(views.luck < truth, on_visits)
         regret, shares = course.regret(shown.arm), course.shares(shown.arm)
-        learned, expected = table.learned(), account(spec, fate, shown)
+        learned, expected = table.learned(), account(spec, fate, shown, views)
         runs.append(
             Run(
                 policy=label,
                 regret=regret.tolist(),
                 shares=shares.tolist(),
-                best_share=float(shares[-1, best[-1]]),
+                best_share=float(shares[-1, at_the_end].sum()),
                 of_uniform=float(regret[-1] / uniform[-1]) if uniform[-1] > 0 else 0.0,
                 reward=sum(learned.reward) / MICRO,
                 duplicates=table.duplicates,
                 snapshots=table.snapshots,
+                churn=churn(table.last),
                 exact=learned == expected,
                 learned=learned,
                 expected=expected,
@@ -94,6 +88,7 @@ def simulate(  # noqa: PLR0913 - a world, its arms, who plays, how long, which l
         visits=visits,
         arms=list(first.arms),
         rates=list(rates),
+        attention=list(attention),
         times=[end * (place + 1) // steps for place in range(steps)],
         best=[first.arms[arm] for arm in best],
         uniform_regret=uniform.tolist(),
@@ -109,9 +104,10 @@ class Table:
     is decided from the newest snapshot. Tokens are left out.
     """
 
-    def __init__(self, spec: Experiment, visits: Visits, seed: int) -> None:
-        self.spec, self.visits = spec, visits
+    def __init__(self, spec: Experiment, visits: Visits, views: Views, seed: int) -> None:
+        self.spec, self.visits, self.views = spec, visits, views
         self.duplicates = self.snapshots = 0
+        self.last: deque[Snapshot] = deque(maxlen=SETTLED)
         self._clock = TurnedClock(MIDNIGHT)
         backends = open_backends("memory://", clock=self._clock)
         self._log, self._states = backends.log, backends.states
@@ -127,25 +123,28 @@ class Table:
 
     def play(self, succeeds: Flags, on_visits: Callable[[int], object]) -> Shown:
         """Decide every visit in its time, deliver every report in its own, close every story."""
-        visits, refresh = self.visits, self.spec.refresh
-        arms: list[int] = []
+        visits, views, refresh = self.visits, self.views, self.spec.refresh
+        arms: list[tuple[int, ...]] = []
         sessions, held_out, won = [], [], []
         self._ring.recover()
         turn = 0
-        columns = (visits.at, visits.unit, visits.seen, visits.acted, visits.lags, succeeds)
-        for at, unit, seen, acted, lags, wins in zip(*(c.tolist() for c in columns), strict=True):
+        columns = (visits.at, visits.unit, visits.seen, views.looks, views.acts, views.lags)
+        rows = zip(*(column.tolist() for column in (*columns, succeeds)), strict=True)
+        for at, unit, seen, looks, acts, lags, wins in rows:
             if at // refresh > turn:
                 turn = at // refresh
                 self._turn(MIDNIGHT + turn * refresh)
             decision = self._decide(self._units[unit], MIDNIGHT + at, len(arms))
-            arm = decision.slate[0]
-            self._report(decision, IMPRESSION, MIDNIGHT + seen, lags[0])
-            if wins[arm]:
-                self._report(decision, self._kind, MIDNIGHT + acted, lags[1])
-            arms.append(arm)
+            won.append([wins[arm] for arm in decision.slate])
+            for slot, look in enumerate(looks):
+                if look:
+                    self._report(decision, slot, IMPRESSION, MIDNIGHT + seen, lags[slot][0])
+                if look and won[-1][slot]:
+                    acted = MIDNIGHT + seen + acts[slot]
+                    self._report(decision, slot, self._kind, acted, lags[slot][1])
+            arms.append(decision.slate)
             sessions.append(decision.session)
             held_out.append(decision.reason == "holdout")
-            won.append(wins[arm])
             if not len(arms) % _CHUNK:
                 on_visits(_CHUNK)
         on_visits(len(arms) % _CHUNK)
@@ -164,15 +163,16 @@ class Table:
 
     def _accept(self, snapshot: Snapshot) -> None:
         self.snapshots += 1
+        self.last.append(snapshot)
         self._decider = Decider(snapshot, self._declarations.latest(self.spec.name))
 
     def _decide(self, unit: bytes, at: int, number: int) -> Decision:
         tracking_id = at.to_bytes(6, "big") + number.to_bytes(9, "big")
         return self._decider.decide(unit, at, tracking_id).decision
 
-    def _report(self, decision: Decision, kind: str, at: int, lags: list[int]) -> None:
+    def _report(self, decision: Decision, slot: int, kind: str, at: int, lags: list[int]) -> None:
         value = 0 if kind == IMPRESSION else MICRO
-        payload = codec.encode(Event(decision=decision, kind=kind, at=at, value=value))
+        payload = codec.encode(Event(decision=decision, kind=kind, at=at, slot=slot, value=value))
         self.duplicates += lags[1] != ABSENT
         for lag in lags:
             if lag != ABSENT:

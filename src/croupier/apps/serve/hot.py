@@ -12,7 +12,7 @@ from croupier.apps.serve.ingest import Ingest
 from croupier.apps.serve.report import NOT_JSON, NotABatchError, not_json
 from croupier.apps.serve.service import DecideRequest, Service
 from croupier.core import codec
-from croupier.core.decide import NoArmLeftError
+from croupier.core.menus import NoArmLeftError
 from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.ports import EVENTS, UnavailableError
 

@@ -106,7 +106,7 @@ class Service:
         name = snapshot.experiment
         current = self._deciders.get(name)
         if current is None or current.snapshot.version < snapshot.version:
-            self._deciders[name] = Decider(snapshot, self.declarations.latest(name))
+            self._deciders[name] = Decider(snapshot, self.declarations.latest(name), current)
 
     def redeclare(self, name: str) -> None:
         """Decide under the newest declaration from now on, from the snapshot that is served."""

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
@@ -37,9 +38,9 @@ class Allocation(
         share, best = self.exploring(posterior), shared(self.index(posterior))
         return np.asarray(share / len(best) + (1.0 - share) * best)
 
-    def scores(self, posterior: Posterior, strata: Strata) -> FloatArray:  # noqa: ARG002 - ditto
-        """What arms are ranked by, highest first, shape (1, K); or (M, K), one row a sample."""
-        return np.asarray(self.index(posterior)[None, :])
+    def leaders(self, posterior: Posterior, strata: Strata, depth: int) -> Leaders:
+        """At least the `depth` arms of each sample that come first, and what they are ranked by."""
+        return Leaders.of_index(self.index(posterior), strata, depth)
 
     def shuffled(self, posterior: Posterior) -> float:
         """The share of decisions that show a uniformly shuffled ranking: K·f + (1 − K·f)·ε.

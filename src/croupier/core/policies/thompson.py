@@ -1,5 +1,6 @@
 """Each arm's share is the probability that it is the best."""
 
+from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
@@ -25,6 +26,6 @@ class Thompson(Allocation, frozen=True, tag="thompson"):
         """P(arm is best), one number an arm."""
         return posterior.best()
 
-    def scores(self, posterior: Posterior, strata: Strata) -> FloatArray:
+    def leaders(self, posterior: Posterior, strata: Strata, depth: int) -> Leaders:
         """Samples of the joint posterior: ranking each of them is Thompson sampling of a slate."""
-        return strata.sample(posterior)
+        return Leaders.of_samples(posterior, strata, depth)

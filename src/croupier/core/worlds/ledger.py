@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from croupier.core.experiment import Experiment
 from croupier.core.reward import MICRO
+from croupier.core.worlds.attention import Views
 from croupier.core.worlds.delivery import ABSENT
 from croupier.core.worlds.world import Visits, Whole
 
@@ -25,7 +26,10 @@ class Account(msgspec.Struct, frozen=True):
 
 
 class Shown(NamedTuple):
-    """What was decided and what came of it, a row a visit."""
+    """What was decided and what came of it, a row a visit; a column a slot, where there are some.
+
+    `succeeded` says where who looked at the slot acted, or would have.
+    """
 
     arm: Whole
     session: Whole
@@ -43,25 +47,34 @@ def worth(spec: Experiment, count: int) -> int:
     return spec.reward.of({outcome_kind(spec): (count, count * MICRO)})
 
 
-def account(spec: Experiment, visits: Visits, shown: Shown) -> Account:
+def account(spec: Experiment, visits: Visits, shown: Shown, views: Views | None = None) -> Account:
     """Count what must have been learned once every story has closed.
 
     Written on whole columns and with hindsight, so that it shares no line with the folds: a
     report counts iff a copy came by decision + horizon; an impression must be seen within
     `expose_within`, an outcome happen within `window` of it; the first seen of a session is its
-    trial, and outcomes of the session count for the trial's arm.
+    trial, of each arm that was seen in it, and outcomes of the session count for these arms.
+    Without `views`, of one slot.
     """
-    deadline = (visits.at + spec.horizon)[:, None]
-    impressions, outcomes = visits.lags[:, 0], visits.lags[:, 1]
-    came_in = visits.seen[:, None] + impressions
-    came_out = visits.acted[:, None] + outcomes
-    sent_in, sent_out = impressions != ABSENT, (outcomes != ABSENT) & shown.succeeded[:, None]
-    seen = (sent_in & (came_in <= deadline)).any(1) & (visits.sees <= spec.expose_within)
-    acted = (sent_out & (came_out <= deadline)).any(1) & (visits.acts <= spec.window) & seen
-    late = (sent_in & (came_in > deadline)).any(1).sum()
-    late += (sent_out & (came_out > deadline)).any(1).sum()
+    views = views or visits.alone
+    shown = shown._replace(
+        arm=shown.arm.reshape(views.looks.shape),
+        succeeded=shown.succeeded.reshape(views.looks.shape),
+    )
+    deadline = (visits.at + spec.horizon)[:, None, None]
+    impressions, outcomes = views.lags[:, :, 0], views.lags[:, :, 1]
+    came_in = visits.seen[:, None, None] + impressions
+    came_out = (visits.seen[:, None] + views.acts)[:, :, None] + outcomes
+    sent_in = (impressions != ABSENT) & views.looks[:, :, None]
+    sent_out = (outcomes != ABSENT) & (shown.succeeded & views.looks)[:, :, None]
+    in_time = (visits.sees <= spec.expose_within)[:, None]
+    seen = (sent_in & (came_in <= deadline)).any(2) & in_time
+    acted = (sent_out & (came_out <= deadline)).any(2) & (views.acts <= spec.window) & seen
+    late = (sent_in & (came_in > deadline)).any(2).sum()
+    late += (sent_out & (came_out > deadline)).any(2).sum()
     trial, successes = _trials(spec, visits, shown, seen, acted)
-    trains = ~shown.held_out[trial]
+    counted = seen[trial]
+    trains = counted & ~shown.held_out[trial][:, None]
     arms = len(spec.arms)
     arm, counts = shown.arm[trial][trains], successes[trains]
     rewards = [worth(spec, count) for count in range(int(counts.max(initial=0)) + 1)]
@@ -72,23 +85,23 @@ def account(spec: Experiment, visits: Visits, shown: Shown) -> Account:
         n=tuple(np.bincount(arm, minlength=arms).tolist()),
         reward=tuple(totals),
         late=int(late),
-        repeats=int(seen.sum() - len(trial)),
-        held_out=int((~trains).sum()),
+        repeats=int(seen.any(1).sum() - len(trial)),
+        held_out=int((counted & ~trains).sum()),
     )
 
 
 def _trials(
     spec: Experiment, visits: Visits, shown: Shown, seen: Flags, acted: Flags
 ) -> tuple[Whole, Whole]:
-    """The visit that is each session's trial, and how often its arm succeeded in the session."""
-    rows = np.flatnonzero(seen)
-    if spec.session is None:
-        return rows, acted[rows].astype(np.int64)
+    """The visit that is each session's trial, and how often its arms succeeded in the session."""
+    rows, arms = np.flatnonzero(seen.any(1)), len(spec.arms)
     order = rows[np.lexsort((rows, visits.seen[rows], shown.session[rows], visits.unit[rows]))]
-    unit, session = visits.unit[order], shown.session[order]
     starts = np.ones(len(order), dtype=bool)
-    starts[1:] = (unit[1:] != unit[:-1]) | (session[1:] != session[:-1])
+    if spec.session is not None:
+        unit, session = visits.unit[order], shown.session[order]
+        starts[1:] = (unit[1:] != unit[:-1]) | (session[1:] != session[:-1])
     group = np.cumsum(starts) - 1
     trial = order[starts]
-    counts = acted[order] & (shown.arm[order] == shown.arm[trial][group])
-    return trial, np.bincount(group, weights=counts, minlength=len(trial)).astype(np.int64)
+    key = group[:, None] * arms + shown.arm[order]
+    successes = np.bincount(key[acted[order]], minlength=len(trial) * arms)
+    return trial, successes[np.arange(len(trial))[:, None] * arms + shown.arm[trial]]

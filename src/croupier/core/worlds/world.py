@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.worlds.attention import Attention, Views
 from croupier.core.worlds.change import Change
 from croupier.core.worlds.delays import Delays
 from croupier.core.worlds.delivery import Delivery
@@ -37,9 +38,10 @@ class Visits(NamedTuple):
         return self.at + self.sees
 
     @property
-    def acted(self) -> Whole:
-        """When who succeeds acts."""
-        return self.seen + self.acts
+    def alone(self) -> Views:
+        """What the visits make of a slate of one slot: it is always looked at."""
+        looks = np.ones((len(self.at), 1), dtype=bool)
+        return Views(looks, self.luck[:, None], self.acts[:, None], self.lags[:, None])
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     visitors: Visitors = Visitors()
     delays: Delays = Delays()
     delivery: Delivery = Delivery()
+    attention: Attention = Attention()
 
     def visits(self, count: int, rng: np.random.Generator) -> Visits:
         """The first `count` visits of this world's history, in order of time."""
@@ -73,3 +76,10 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             acts=self.delays.acts(count, act),
             lags=self.delivery.lags(2 * count, report).reshape(count, 2, 2),
         )
+
+    def views(self, visits: Visits, arms: int, slots: int, rng: np.random.Generator) -> Views:
+        """What those visits make of slates; of a single slot, what `visits` says of it."""
+        if slots == 1:
+            return visits.alone
+        count = len(visits.at)
+        return self.attention.views(self.delays, self.delivery, count, arms, slots, rng)

@@ -1,0 +1,81 @@
+"""The menus of one snapshot: the whole one, and what requests restrict it to."""
+
+from collections.abc import Collection, Sequence
+
+from croupier.core.arms.leaders import Leaders
+from croupier.core.bag import Bag
+from croupier.core.menu import Menu
+from croupier.core.snapshot import Snapshot
+
+MOST_MENUS, MOST_BAGS = 512, 64
+_WARMED = 8
+"""So many of the sets of arms that were last asked for have their menus when a snapshot comes."""
+
+Asked = tuple[frozenset[str] | None, frozenset[str]]
+"""What a request permits (None: all) and what it excludes, by name."""
+
+
+class NoArmLeftError(ValueError):
+    """The request left no arm to show, or named one that was never declared."""
+
+
+class Menus:
+    """Makes menus when they are asked for, and keeps them.
+
+    What `before` was asked for, of the same arms, is made at once: by whoever brings the snapshot,
+    and not while somebody waits for a decision.
+    """
+
+    def __init__(self, snapshot: Snapshot, before: "Menus | None" = None) -> None:
+        self.whole = snapshot.menu()
+        self.kept: dict[tuple[frozenset[int], int], Menu | Bag] = {}
+        self.asked: dict[Asked, frozenset[int]] = {}
+        self._snapshot = snapshot
+        self._leaders: Sequence[Leaders] | None = None
+        self._places = {name: place for place, name in enumerate(snapshot.names)}
+        if before is not None and before.whole.arms == self.whole.arms:
+            for places in [*before.asked.values()][-_WARMED:]:
+                self.among(places, snapshot.slots)
+
+    def restricted(
+        self, eligible: Collection[str] | None, exclude: Collection[str], known: Collection[str]
+    ) -> Menu | Bag:
+        """The menu of what a request permits; NoArmLeftError where that is nothing."""
+        asked = None if eligible is None else frozenset(eligible), frozenset(exclude)
+        return self.among(
+            self.asked.get(asked) or self._allowed(asked, known), self._snapshot.slots
+        )
+
+    def without(self, menu: Menu | Bag, name: str, slots: int) -> Menu | Bag:
+        """The same without one arm, of so many slots."""
+        left = frozenset(self._places[other] for other in menu.names if other != name)
+        return self.among(left, slots)
+
+    def among(self, places: frozenset[int], slots: int) -> Menu | Bag:
+        """The menu of the arms at these places."""
+        if len(places) == len(self.whole.arms):
+            return self.whole
+        menu = self.kept.get((places, slots))
+        if menu is None:
+            if self._leaders is None:
+                self._leaders = self._snapshot.leaders()
+            menu = self._snapshot.menu_among(sorted(places), slots, self._leaders)
+            if len(self.kept) >= (MOST_MENUS if self._snapshot.slots == 1 else MOST_BAGS):
+                self.kept.pop(next(iter(self.kept)))
+            self.kept[places, slots] = menu
+        return menu
+
+    def _allowed(self, asked: Asked, known: Collection[str]) -> frozenset[int]:
+        (eligible, exclude), name_of = asked, self._snapshot.experiment
+        for key, names in (("eligible", eligible or ()), ("exclude", exclude)):
+            for name in names:
+                if name not in self._places and name not in known:
+                    raise NoArmLeftError(f"{key}: {name[:100]!r} is not an arm of {name_of}")
+        wanted = self._places.keys() if eligible is None else self._places.keys() & eligible
+        places = frozenset(self._places[name] for name in wanted - exclude)
+        if not places:
+            raise NoArmLeftError(f"eligible and exclude leave no arm of {name_of} to show")
+        if len(self.asked) >= MOST_MENUS:
+            self.asked.pop(next(iter(self.asked)))
+        self.asked[asked] = places
+        return places

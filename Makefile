@@ -17,7 +17,7 @@ JARS  := .services/kafka-libs/.fetched
 CODE  := src tests $(wildcard benchmarks examples)
 LOCKS := $(wildcard requirements/*.txt)
 MAP   := tests/shape/architecture_map.py
-QUICK := not documents and not kill and not browser and not services and not spark
+QUICK := not documents and not kill and not long and not browser and not services and not spark
 
 # Copies, not links: .venv and uv's cache may lie on different disks.
 export UV_LINK_MODE ?= copy
@@ -97,7 +97,7 @@ quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
 
 kill: $(STAMP) ## real processes: the documents' commands, then kill -9 under load (two minutes)
-	$(BIN)/pytest -m 'documents or kill'
+	$(BIN)/pytest -m 'documents or kill or long'
 
 browser: $(TIERS) ## the beacon in a real Chromium (two minutes)
 	$(BIN)/pytest -m browser

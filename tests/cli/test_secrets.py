@@ -39,6 +39,7 @@ def ask(port: int, path: str, key: str = "", body: object = None) -> str:
             return f"{error.code} {error.headers} {error.read().decode()}"
 
 
+@pytest.mark.kill
 def test_nothing_that_a_failing_server_says_holds_a_secret(
     croupier: CommandLine, tmp_path: Path
 ) -> None:

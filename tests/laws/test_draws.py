@@ -88,6 +88,7 @@ def assert_drawn_as_said(made: list[Choice]) -> None:
         assert choice.decision.slate == (ARMS[NAMES.index(choice.arm)],)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sticky", STICKY)
 def test_a_propensity_is_the_frequency_with_which_the_arm_is_drawn(sticky: Sticky) -> None:
     assert_drawn_as_said(choices(decider(sticky)))

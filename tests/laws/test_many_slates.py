@@ -18,7 +18,7 @@ from croupier.core.rankings import Ranking
 from tests.laws.test_draws import AT, P_LEAST, UNITS, p_value
 from tests.laws.test_slates import decider, declared
 
-pytestmark = pytest.mark.documents
+pytestmark = pytest.mark.long
 
 ARMS, SLOTS, FLOOR = 7, 3, 0.02
 Whole = NDArray[np.int64]

@@ -367,7 +367,8 @@ def test_an_arm_that_returns_keeps_its_number_and_its_past(data: Path) -> None:
     other = SINGLE.replace('"see-recipes"', '"other"')
     with a_house(data, SINGLE) as house:
         while total(house.page())[0] == 0 or not arms(house.page())["see-recipes"]["n"]:
-            house.trial(f"u-{time.monotonic_ns()}", "click")
+            for _ in range(12):
+                house.trial(f"u-{time.monotonic_ns()}", "click")
             house.settle()
         before = arms(house.page())["see-recipes"]
         for toml in (fewer, other, SINGLE):

@@ -110,6 +110,7 @@ def test_what_is_learned_of_slates_is_what_happened(
     assert found.attention == pytest.approx([1.0, 0.8, 0.64])
 
 
+@pytest.mark.long
 def test_slates_of_the_best_lose_little_and_settle() -> None:
     players = {
         "slots": slates("slots"),
@@ -161,6 +162,7 @@ def test_uniform_loses_what_equal_shares_lose() -> None:
     assert found.runs[0].of_uniform == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.long
 def test_where_arms_take_turns_it_pays_to_forget() -> None:
     """0.26 of uniform's regret against 0.61, a ratio of 0.42; with seeds 2 and 3, 0.44 and 0.37."""
     turns = msgspec.structs.replace(WORLDS["drifting"].change, period=40 * HOUR)

@@ -1,5 +1,6 @@
 """The documents do what they say: their commands run, their settings exist, their links lead."""
 
+import base64
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from croupier.config.keys import TOKEN_KEYS, UNIT_KEY
 from croupier.config.settings import parse_settings
 from croupier.config.tables import LimitsTable, LogTable, Server
 from croupier.core.api_key import ApiKey
+from croupier.core.candidates.declared import Candidates, Columns
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
 from croupier.core.reward import Term
@@ -56,10 +58,10 @@ def shell(folder: Path, script: str) -> str:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """A real `croupier up` on the folder's croupier.toml and croupier.db; its address."""
-    command = [sys.executable, "-m", "croupier", "up", "--port", "0", "--log-level", "warning"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+def server(folder: Path, command: str = "croupier up") -> Iterator[str]:
+    """A real `croupier up`, on the folder's croupier.toml and croupier.db, or as told; its address."""
+    words = [sys.executable, "-m", *command.split(), "--port", "0", "--log-level", "warning"]
+    with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("listening on "), line
@@ -102,9 +104,12 @@ def test_the_readme_shows_real_requests_and_answers(tmp_path: Path) -> None:
 def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
     page = "docs/howto/declare-an-experiment.md"
     (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0])
-    check, simulate = blocks(page, "sh")
+    check, simulate, up, ask = blocks(page, "sh")
     assert "hero-banner" in shell(tmp_path, check)
     assert "thompson" in shell(tmp_path, simulate.replace("100000", "2000"))
+    with server(tmp_path, up) as url:
+        decided = json.loads(shell(tmp_path, ask.replace("localhost:8080", url.partition("//")[2])))
+        assert decided["slate"][0]["arm"] in {"summer", "travel", "plain"}
 
 
 @pytest.mark.documents
@@ -176,16 +181,21 @@ def test_the_button_of_the_examples(tmp_path: Path) -> None:
 
 @pytest.mark.documents
 def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/change-a-reward.md"
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
     with server(tmp_path) as url:
         _one_trial(url, "click", "enrol")
-    changed = README_TOML.replace("{ click = 1.0 }", "{ click = 1.0, enrol = 5.0 }")
-    (tmp_path / "croupier.toml").write_text(changed + QUICK)
-    shell(tmp_path, blocks("docs/howto/change-a-reward.md", "sh")[0])
+    (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0] + QUICK)
+    look, fill, versions = blocks(page, "sh")
+    assert "the next start declares: Declaration" in shell(tmp_path, look)
+    shell(tmp_path, fill)
     with server(tmp_path) as url:
-        page = _page(url)
-    assert page["reward_version"] == 2
-    assert sum(arm["reward_sum"] for arm in page["arms"]) == 6.0
+        found = _page(url)
+        told = shell(tmp_path, versions)
+    assert found["reward_version"] == 2
+    assert sum(arm["reward_sum"] for arm in found["arms"]) == 6.0
+    assert [f"reward version {version}, from" in told for version in (1, 2)] == [True, True]
+    assert "reward version 2 filled from the past" in told
 
 
 @pytest.mark.documents
@@ -195,13 +205,77 @@ def test_a_backup_is_restored_as_told(tmp_path: Path) -> None:
     with server(tmp_path) as url:
         _one_trial(url, "click")
         shell(tmp_path, save)
-        _one_trial(url, "click")
+        before = _counted(url)
+        lost = _one_trial(url, "click")
     for file in tmp_path.glob("croupier.db*"):
         file.unlink()
     shell(tmp_path, restore)
-    assert "the stored sums are what the log says" in shell(tmp_path, check)
+    told = shell(tmp_path, check)
+    assert "the stored sums are what the log says" in told
+    assert "click " in told.splitlines()[-1]
     with server(tmp_path) as url:
-        assert _page(url)["observations"] == 1
+        assert _counted(url) == before
+        assert post(f"{url}/v1/events", [{"kind": "click", "token": lost}])["accepted"] == 1
+        _one_trial(url, "click")
+
+
+@pytest.mark.documents
+def test_the_log_is_read_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/read-the-log.md"
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
+    newest, topics, some, explain = blocks(page, "sh")
+    with server(tmp_path) as url:
+        tracking_id = _decided(_one_trial(url, "click"))
+        assert len(shell(tmp_path, newest).splitlines()) == 2
+        told = shell(tmp_path, topics).splitlines()
+        assert len(told) == 2 + 1 + 1 + 2
+        assert len(shell(tmp_path, some).splitlines()) == 4
+        told = shell(tmp_path, f"TRACKING_ID={tracking_id}\n{explain}").splitlines()
+    shown = blocks(page, "text")[1].splitlines()
+    assert [line.split()[0] for line in told if line[0] != " "] == [
+        line.split()[0] for line in shown if line[0] != " "
+    ]
+    assert told[-1] == shown[-1]
+
+
+@pytest.mark.documents
+def test_arms_are_taken_from_a_table_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/take-arms-from-a-table.md"
+    (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0])
+    (table,) = blocks(page, "csv")
+    (tmp_path / "candidates.csv").write_text(table)
+    (script,) = blocks(page, "sh")
+    with server(tmp_path) as url:
+        assert {arm["arm"] for arm in _page(url)["arms"]} == {
+            "install", "free-trial", "see-recipes",
+        }  # fmt: skip
+        (tmp_path / "candidates.csv").write_text(table + "start-now,yes,\n")
+        told = shell(tmp_path, re.sub(r"(?m)$", f" --server {url}", script.strip()))
+        assert "would be put: start-now" in told
+        assert "  put: start-now" in told
+    assert "4 rows in candidates.csv" in shell(tmp_path, "croupier doctor")
+
+
+@pytest.mark.documents
+def test_it_is_kept_running_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML)
+    plain, notified = blocks("docs/howto/keep-it-running.md", "sh")
+    for script, ending in ((plain, ""), (notified, " --port 0")):
+        ready = script.strip().replace("supervise ", "supervise --json ") + ending
+        ready = ready.replace("croupier.db", "croupier.db --port 0")
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {ready}"],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": PATH},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            events = (json.loads(line)["event"] for line in process.stdout)
+            assert next(event for event in events if event != "started") == "well"
+            process.send_signal(signal.SIGTERM)
+            assert list(events) == ["stopped"]
+            assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.documents
@@ -255,13 +329,25 @@ def test_a_policy_is_tested_on_a_log_as_told(tmp_path: Path, monkeypatch: pytest
     assert "effective sample size" in refused
 
 
-def _one_trial(url: str, *kinds: str) -> None:
+def _one_trial(url: str, *kinds: str) -> str:
     before = _page(url)["observations"]
     token = post(f"{url}/v1/experiments/top-button/decide", {"unit": f"u-{before}"})["token"]
     events = [{"kind": kind, "token": token} for kind in ("impression", *kinds)]
     assert post(f"{url}/v1/events", events)["accepted"] == len(events)
     while _page(url)["observations"] == before:
         pass
+    return str(token)
+
+
+def _counted(url: str) -> list[Any]:
+    """What must survive a restore: trials and rewards, arm by arm."""
+    page = _page(url)
+    return [page["observations"], *((arm["n"], arm["reward_sum"]) for arm in page["arms"])]
+
+
+def _decided(token: str) -> str:
+    """The tracking id inside a token."""
+    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[2:17].hex()
 
 
 def _page(url: str) -> Any:
@@ -277,6 +363,8 @@ SETTINGS = {
     *ApiKey.__struct_fields__,
     API_KEYS,
     *Term.__struct_fields__,
+    *Candidates.__struct_fields__,
+    *Columns.__struct_fields__,
     *POLICIES,
     *(field for policy in POLICIES.values() for field in policy.__struct_fields__),
     TOKEN_KEYS,
@@ -297,11 +385,16 @@ def test_the_reference_gives_the_defaults_that_hold() -> None:
         for key, default in re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", table, re.MULTILINE)
         if key in Experiment.__struct_fields__
     )
+    tables = {"candidates"}  # has a table of its own
     least = README_TOML.split("default")[0] + 'default = "install"\nreward = { click = 1.0 }\n'
     written = parse_settings(least + text).experiments[0]
     assert written == parse_settings(least).experiments[0]
     assert len(tomllib.loads(text)) == len(
-        [field for field in msgspec.structs.fields(Experiment) if field.required is False]
+        [
+            field
+            for field in msgspec.structs.fields(Experiment)
+            if field.required is False and field.name not in tables
+        ]
     )
 
 
@@ -319,3 +412,9 @@ def test_every_command_is_in_the_readme() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
     assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_every_document_is_listed_by_task() -> None:
+    text = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    listed = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)", text)}
+    assert not set((ROOT / "docs").glob("**/*.md")) - listed - {ROOT / "docs/index.md"}

@@ -15,7 +15,7 @@ PAGE = ROOT / "ARCHITECTURE.md"
 OPEN, CLOSE = "<!-- map -->", "<!-- /map -->"
 NEW_PAGE = f"# Architecture\n\n{OPEN}\n{CLOSE}\n"
 WIDTH = 22
-STANDS_ALONE = {"client", "cli", "config", "local", "runners"}
+STANDS_ALONE = {"client", "cli", "config", "local", "ports", "runners"}
 COLUMNS = 116
 OPEN_ROOMS = 1
 """How deep the map shows a line a file; a room below that is one line, with its files' names."""

@@ -1,4 +1,4 @@
-"""The door for people: croupier up, arms, key, import, export, demo, and more."""
+"""The door for people: croupier up, supervise, arms, log, backup, and more."""
 
 import sys
 
@@ -7,16 +7,20 @@ import typer
 from croupier import __version__
 from croupier.cli.arms import arms
 from croupier.cli.audit import audit
+from croupier.cli.backup import backup, restore
+from croupier.cli.candidates import candidates
 from croupier.cli.demo import demo
 from croupier.cli.doctor import doctor
 from croupier.cli.evaluate import evaluate
 from croupier.cli.export import export
 from croupier.cli.imports import import_
 from croupier.cli.key import key
+from croupier.cli.log import log
 from croupier.cli.parts import join, learn, observe, serve
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
+from croupier.cli.supervise import supervise
 from croupier.cli.up import up
 
 app = typer.Typer(
@@ -27,23 +31,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (
-    up,
-    arms,
-    key,
-    audit,
-    export,
-    demo,
-    simulate,
-    evaluate,
-    prior,
-    replay,
-    doctor,
-    serve,
-    join,
-    observe,
-    learn,
-):
+_RUN = (up, supervise, arms, candidates, key, audit, log, backup, restore, export)
+_PARTS = (serve, join, observe, learn)
+_LEARN = (demo, simulate, evaluate, prior, replay, doctor)
+for command in (*_RUN, *_LEARN, *_PARTS):
     app.command(no_args_is_help=False)(command)
 app.command("import", no_args_is_help=False)(import_)
 

@@ -29,3 +29,16 @@ def set_up_logging(level: str) -> None:
 def say_where(address: str) -> None:
     """Tell whoever started us, on stdout, that we answer."""
     print(f"listening on {address}", flush=True)
+
+
+def ask_duration(option: str, text: str) -> int:
+    """Milliseconds that an option was given; a wrong text ends the command in a line."""
+    from croupier.core.duration import parse_duration
+
+    try:
+        millis = parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
+    if millis <= 0:
+        raise typer.BadParameter(f"{option}: expected more than 0")
+    return millis

@@ -106,6 +106,8 @@ def _declared(config: Path | None, name: str | None) -> Experiment | None:
     spec = found.get(name or next(iter(found)))
     if spec is None:
         raise _wrong("--experiment", f"{name!r} is none of {', '.join(found)}")
+    if spec.candidates is not None:
+        raise _wrong("--experiment", f"{spec.name} has its arms from a table: say --arms instead")
     return spec
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from croupier.config.access import access_problems, keys_of_environment, read_api_keys
+from croupier.config.candidates import read_candidates
 from croupier.config.errors import ConfigError
 from croupier.config.fields import meant, usable_fields
 from croupier.config.tables import LimitsTable, LogTable, Server
@@ -23,13 +24,14 @@ MOST_SKEW = 5 * MINUTE
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """A whole croupier.toml."""
+    """A whole croupier.toml; its relative paths begin in `folder`."""
 
     experiments: tuple[Experiment, ...]
     server: Server = Server()
     log: LogTable = LogTable()
     limits: LimitsTable = LimitsTable()
     api_keys: tuple[ApiKey, ...] = ()
+    folder: str = ""
 
 
 def load_settings(path: str | Path) -> Settings:
@@ -38,7 +40,8 @@ def load_settings(path: str | Path) -> Settings:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    return parse_settings(text, str(path))
+    found = parse_settings(text, str(path))
+    return msgspec.structs.replace(found, folder=str(Path(path).absolute().parent))
 
 
 def with_environment(settings: Settings, environment: Mapping[str, str]) -> Settings:
@@ -109,7 +112,9 @@ def _experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experimen
 def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
     """The experiment; what is unusable is told and left at its default, to tell the rest too."""
     reward, policy = table.pop("reward", None), table.pop("policy", None)
-    prior = table.pop("prior", "auto")
+    prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
+    if candidates is not None:
+        table.setdefault("arms", [])
     if table.get("session") == "none":
         table["session"] = None
     values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
@@ -117,8 +122,11 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     if policy is not None:
         values["policy"] = _policy(policy, where, problems)
     values["prior"] = _prior(prior, where, problems)
+    if candidates is not None:
+        values["candidates"] = read_candidates(candidates, where, problems)
     usable = {key: value for key, value in values.items() if value is not None or key == "session"}
-    if not {"name", "arms", "default", "reward"} <= usable.keys():
+    needed = {"name", "arms", "default", "reward"}
+    if not (needed | ({"candidates"} if candidates is not None else set())) <= usable.keys():
         return None
     spec = Experiment(**usable)
     problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())

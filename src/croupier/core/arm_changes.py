@@ -34,10 +34,11 @@ def put(arms: ArmSet, names: Iterable[str]) -> ArmSet:
 
 def set_status(arms: ArmSet, status: Status, names: Collection[str]) -> ArmSet:
     """Give these arms a status; ArmChangeError for a name that was never an arm."""
-    for name in names:
+    wanted = set(names)
+    for name in wanted - {arm.name for arm in arms.arms}:
         find(arms, name)
     changed = tuple(
-        msgspec.structs.replace(arm, status=status) if arm.name in names else arm
+        msgspec.structs.replace(arm, status=status) if arm.name in wanted else arm
         for arm in arms.arms
     )
     lost = arms.pinned is not None and changed[arms.pinned].status != "active"

@@ -89,7 +89,7 @@ class Decider:
             reason = "holdout"
         elif self.snapshot.pinned is not None and self._pinned(menu, at):
             reason = "pinned"
-        text = self._text(unit, session, tracking_id)
+        text = self.text(unit, session, tracking_id)
         if reason == "holdout" and not set(self.spec.defaults) - set(menu.names):
             drawn = self._default(menu)
         elif reason == "pinned":
@@ -111,7 +111,7 @@ class Decider:
         )
         return Choice(decision, drawn.names, drawn.shares)
 
-    def _text(self, unit: bytes, session: int, tracking_id: bytes) -> bytes:
+    def text(self, unit: bytes, session: int, tracking_id: bytes) -> bytes:
         """What the draw is a hash of: the same text is always shown the same."""
         if self._sticky == "unit":
             return unit
@@ -126,9 +126,13 @@ class Decider:
             return menu.draw(draw.digest())
         if self._sticky == "unit":
             return menu.rendezvous(arm_digests(self.spec.name, text, max(menu.arms)))
+        return menu.draw(self.point(text))
+
+    def point(self, text: bytes) -> float:
+        """Where the draw for a text falls, in [0, 1): 53 hashed bits."""
         draw = self._draw.copy()
         draw.update(text)
-        return menu.draw((int.from_bytes(draw.digest(), "big") >> 11) * _SCALE)
+        return (int.from_bytes(draw.digest(), "big") >> 11) * _SCALE
 
     def _default(self, menu: Menu | Bag) -> Drawn:
         names = self.spec.defaults

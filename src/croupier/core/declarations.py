@@ -1,6 +1,6 @@
 """Everything that was ever declared: versions, and append-only arm numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Declarations:
         self._versions: dict[str, dict[int, Declaration]] = {}
         self._began: dict[str, dict[int, int]] = {}
         self._arms: dict[str, ArmSet] = {}
+        self._hands: dict[str, dict[int, str]] = {}
         self.refills: dict[tuple[str, int], int] = {}
 
     def apply(self, record: Declaration | ArmSet | Refill) -> None:
@@ -35,6 +36,7 @@ class Declarations:
         if isinstance(record, ArmSet):
             last = self._arms.get(record.experiment)
             if last is None or record.version > last.version:
+                self._remember_hands(record)
                 self._arms[record.experiment] = record
         elif isinstance(record, Refill):
             self.refills[record.experiment, record.reward_version] = record.watermark
@@ -72,6 +74,16 @@ class Declarations:
         """The newest arm set; KeyError when it was never declared."""
         return self._arms[experiment]
 
+    def hands(self, experiment: str) -> Mapping[int, str]:
+        """Who changed the status of each arm last, by its number."""
+        return self._hands.get(experiment, {})
+
+    def _remember_hands(self, after: ArmSet) -> None:
+        before = self._arms.get(after.experiment)
+        was = {arm.number: arm.status for arm in before.arms} if before else {}
+        hands = self._hands.setdefault(after.experiment, {})
+        hands |= {arm.number: after.by for arm in after.arms if was.get(arm.number) != arm.status}
+
     def longest_story(self) -> int:
         """H over all versions: how far back an open story can reach, milliseconds."""
         return max(
@@ -102,14 +114,19 @@ class Declarations:
                 )
         return book
 
-    def changes(self, spec: Experiment, at: int) -> Iterator[Declaration | ArmSet]:
-        """The records that make `spec` the current declaration; none when nothing changed."""
+    def changes(
+        self, spec: Experiment, at: int, first: Sequence[str] = ()
+    ) -> Iterator[Declaration | ArmSet]:
+        """The records that make `spec` the current declaration; none when nothing changed.
+
+        `first` are the arms of a new experiment that declares none, but candidates.
+        """
         versions = self._versions.get(spec.name)
         if versions is None:
             yield Declaration(version=1, reward_version=1, at=at, spec=spec)
         else:
             yield from self._next_version(self.latest(spec.name), spec, at)
-        yield from self._next_arms(spec, at)
+        yield from self._next_arms(spec, at, first)
 
     def _next_version(self, last: Declaration, spec: Experiment, at: int) -> Iterator[Declaration]:
         if spec == last.spec:
@@ -125,24 +142,40 @@ class Declarations:
             spec=spec,
         )
 
-    def _next_arms(self, spec: Experiment, at: int) -> Iterator[ArmSet]:
+    def _next_arms(self, spec: Experiment, at: int, first: Sequence[str]) -> Iterator[ArmSet]:
         """What the file changes: names that it did not have before, and names that it lost.
 
         Arms that were put, paused or removed otherwise stay as they are.
         """
         last = self._arms.get(spec.name)
         if last is None:
-            arms = tuple(Arm(number, name) for number, name in enumerate(spec.arms))
+            arms = tuple(Arm(number, name) for number, name in enumerate(spec.arms or first))
             yield ArmSet(experiment=spec.name, version=1, at=at, arms=arms, change="declared")
             return
-        before = self.latest(spec.name).spec.arms
-        lost = set(before) - set(spec.arms)
-        changed = arm_changes.put(last, [name for name in spec.arms if name not in before])
-        changed = arm_changes.set_status(changed, "removed", lost)
+        before = self._declared_arms(spec.name)
+        if spec.candidates is None:
+            lost = before - set(spec.arms)
+            changed = arm_changes.put(last, [name for name in spec.arms if name not in before])
+            changed = arm_changes.set_status(changed, "removed", lost)
+        else:  # the table says what else is shown
+            there = {arm.name for arm in last.arms if arm.status != "removed"}
+            changed = arm_changes.put(last, [name for name in spec.defaults if name not in there])
         if changed != last:
             yield msgspec.structs.replace(
                 changed, version=last.version + 1, at=at, by="config", change="declared"
             )
+
+    def _declared_arms(self, experiment: str) -> set[str]:
+        """What the file named before, or what its table of candidates made active."""
+        before = self.latest(experiment).spec
+        if before.candidates is None:
+            return set(before.arms)
+        hands = self.hands(experiment)
+        return {
+            arm.name
+            for arm in self.arms(experiment).arms
+            if arm.status == "active" and hands.get(arm.number) in ("candidates", "config")
+        }
 
 
 def _shape(declaration: Declaration) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ import msgspec
 
 from croupier.core.arms.posterior import posterior_of
 from croupier.core.arms.prior import Prior
+from croupier.core.candidates.declared import Candidates
 from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
@@ -40,7 +41,8 @@ def usable_name(text: str) -> bool:
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One bandit in production, as declared; durations in milliseconds.
 
-    `session` is None when each decision is its own session. A story's horizon is
+    `session` is None when each decision is its own session; `arms` are empty where `candidates`
+    say where they are listed. A story's horizon is
     expose_within + window + lateness, counted from its decision:
 
     >>> one = Experiment("b", ("x", "y"), "x", Reward({}))
@@ -67,6 +69,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     posterior: PosteriorKind = "auto"
     prior: Prior | None = None
     period: int = HOUR
+    candidates: Candidates | None = None
 
     @property
     def defaults(self) -> tuple[str, ...]:
@@ -91,6 +94,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Everything that is wrong with the declaration, as (key, reason)."""
         yield from self._name_problems()
+        yield from self._source_problems()
         yield from self._slate_problems()
         yield from self._reward_problems()
         yield from self._time_problems()
@@ -111,8 +115,6 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _name_problems(self) -> Iterator[tuple[str, str]]:
         if not usable_name(self.name):
             yield "name", f"expected 1 to 64 letters, digits, '.', '_' or '-', got {self.name!r}"
-        if not self.arms:
-            yield "arms", "at least one arm is needed"
         if len(self.arms) > MOST_ARMS:
             yield "arms", f"at most {MOST_ARMS} arms, got {len(self.arms)}"
         seen: set[str] = set()
@@ -123,9 +125,18 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 yield "arms", f"expected 1 to {LONGEST_ARM} printable characters, got {arm[:40]!r}"
             seen.add(arm)
 
+    def _source_problems(self) -> Iterator[tuple[str, str]]:
+        if self.candidates is None:
+            if not self.arms:
+                yield "arms", "at least one arm is needed"
+            return
+        yield from ((f"candidates.{key}", reason) for key, reason in self.candidates.problems())
+        if self.arms:
+            yield "arms", "declare arms or candidates, not both"
+
     def _slate_problems(self) -> Iterator[tuple[str, str]]:
         for arm in self.defaults:
-            if arm not in self.arms:
+            if arm not in self.arms and self.candidates is None:
                 yield "default", f"{arm!r} is not one of the arms"
         if not 1 <= self.slots <= MOST_SLOTS:
             yield "slots", f"expected 1 to {MOST_SLOTS}, got {self.slots}"

@@ -29,6 +29,7 @@ from croupier.ports.states import (
     StateStore,
     already_in,
 )
+from croupier.ports.tables import Table
 from croupier.ports.trials import (
     TrialLog,
     WrongRow,
@@ -50,6 +51,7 @@ __all__ = [
     "StaleError",
     "Standing",
     "StateStore",
+    "Table",
     "Tally",
     "TrialLog",
     "UnavailableError",

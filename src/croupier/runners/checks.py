@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from croupier.apps.candidates import read_rows
 from croupier.clock import Clock
 from croupier.config.backends import Backends, DataFileError, open_backends
+from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError
 from croupier.config.keys import TOKEN_KEYS, load_keys
 from croupier.config.settings import Settings, load_settings, with_environment
@@ -18,6 +20,7 @@ from croupier.core.duration import MINUTE, SECOND, format_duration
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.declare import read_declarations
 from croupier.runners.reach import exposures
+from croupier.runners.supervise.state import read_supervisor
 
 _LEAST_FREE = 256 * 1024 * 1024
 
@@ -43,6 +46,9 @@ def check_all(config: Path, data: Path, host: str = "127.0.0.1") -> list[Finding
     except ConfigError as error:
         findings += (Finding("configuration", ok=False, detail=each) for each in error.problems)
     findings.append(_disk(data))
+    findings += _candidates(settings, config.absolute().parent)
+    now = Clock().now()
+    findings += (Finding("supervisor", *found) for found in read_supervisor(data, now))
     if not data.exists():
         return [*findings, Finding("data file", ok=True, detail=f"{data}: made by the first `up`")]
     findings.append(_keys(data))
@@ -53,6 +59,22 @@ def check_all(config: Path, data: Path, host: str = "127.0.0.1") -> list[Finding
     except (DataFileError, UnavailableError, UnreadableRecordError) as error:
         findings.append(Finding("data file", ok=False, detail=str(error)))
     return findings
+
+
+def _candidates(settings: Settings | None, folder: Path) -> Iterator[Finding]:
+    for spec in settings.experiments if settings else ():
+        if spec.candidates is None:
+            continue
+        try:
+            listed = read_rows(open_table(spec.candidates.source, folder).rows(), spec)
+        except UnavailableError as error:
+            yield Finding("candidates", ok=False, detail=f"{spec.name}: {error}")
+            continue
+        detail = f"{spec.name}: {listed.size} rows in {spec.candidates.source}"
+        if listed.bad:
+            bad = listed.bad[0]
+            detail += f", {len(listed.bad)} bad; row {bad.row}: {bad.column}: {bad.reason}"
+        yield Finding("candidates", ok=not listed.bad, detail=detail)
 
 
 def _disk(data: Path) -> Finding:

@@ -1,16 +1,19 @@
 """What was ever declared is read from the log; what settings change is appended."""
 
 import logging
+from pathlib import Path
 
+from croupier.apps.candidates import first_arms
 from croupier.clock import Clock
 from croupier.config.backends import Backends
+from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError
 from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.declarations import Declarations
-from croupier.core.experiment import MOST_ARMS
+from croupier.core.experiment import MOST_ARMS, Experiment
 from croupier.core.records import ArmSet, Declaration
-from croupier.ports import ARMS, EventLog, entries_between
+from croupier.ports import ARMS, EventLog, UnavailableError, entries_between
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,7 +42,9 @@ def declare_on(log: EventLog, clock: Clock, settings: Settings) -> Declarations:
     declarations = read_history(log)
     now = clock.now()
     for spec in settings.experiments:
-        changes = list(declarations.changes(spec, now))
+        new = spec.candidates is not None and spec.name not in declarations.names()
+        first = _first_arms(spec, Path(settings.folder), now) if new else []
+        changes = list(declarations.changes(spec, now, first))
         for record in changes:
             if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
                 raise ConfigError(
@@ -52,6 +57,17 @@ def declare_on(log: EventLog, clock: Clock, settings: Settings) -> Declarations:
             declarations.apply(record)
             _LOG.info("%s: declared %s", spec.name, _in_words(record))
     return declarations
+
+
+def _first_arms(spec: Experiment, folder: Path, now: int) -> list[str]:
+    """The arms of a new experiment; without any there is nothing to show, and no start."""
+    assert spec.candidates is not None
+    try:
+        return first_arms(spec, open_table(spec.candidates.source, folder), now)
+    except UnavailableError as error:
+        raise ConfigError(
+            f'experiment "{spec.name}": candidates: no arms yet, and none to be had: {error}'
+        ) from error
 
 
 def _in_words(record: Declaration | ArmSet) -> str:

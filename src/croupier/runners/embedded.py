@@ -2,10 +2,15 @@
 
 import logging
 import threading
+from functools import partial
+from pathlib import Path
 
+from croupier.apps.candidates import CandidateTables
+from croupier.apps.serve.arms import record_arms
 from croupier.apps.serve.asgi import App
 from croupier.apps.serve.service import Service
 from croupier.config.backends import Backends
+from croupier.config.candidates import open_table
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
 from croupier.core.duration import format_duration
@@ -13,6 +18,7 @@ from croupier.core.token import Signer
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
 from croupier.runners.declare import declare
 from croupier.runners.http import doors_of, limits_of
+from croupier.runners.nightly import Nightly
 from croupier.runners.ring import Ring
 
 _LOG = logging.getLogger(__name__)
@@ -41,6 +47,16 @@ class Embedded:
         self.ring = Ring(backends, self.declarations, names, self.service.accept)
         self.service.health = lambda: self.ring.error
         self.service.on_arms = self.ring.learn.touch
+        self.candidates = self._candidates()
+        self._nightly = Nightly(
+            self.candidates,
+            {
+                spec.name: spec.candidates.schedule
+                for spec in settings.experiments
+                if spec.candidates
+            },
+            backends.clock,
+        )
         self._thread = threading.Thread(target=self.ring.run, name="croupier-ring", daemon=True)
         self._trimmer = threading.Thread(target=self._trim, name="croupier-trim", daemon=True)
         self._stopped = threading.Event()
@@ -57,9 +73,23 @@ class Embedded:
         )
         return longest
 
+    def _candidates(self) -> CandidateTables:
+        folder = Path(self.settings.folder)
+        return CandidateTables(
+            specs=self.service.experiments,
+            tables={
+                spec.name: open_table(spec.candidates.source, folder)
+                for spec in self.settings.experiments
+                if spec.candidates
+            },
+            declarations=self.declarations,
+            record=partial(record_arms, self.service),
+            counters=self.service.counters,
+        )
+
     def app(self) -> App:
         """The ASGI application, behind a gate where there is anything to ask."""
-        return doors_of(self.settings, self.service)
+        return doors_of(self.settings, self.service, self.candidates)
 
     def start(self) -> None:
         """Serve the last snapshots at once; recover, and let the ring turn, behind them.
@@ -73,12 +103,14 @@ class Embedded:
         if not self.service.ready:
             self.ring.recover()
         self._thread.start()
+        self._nightly.start()
         if self.retention is not None:
             self._trimmer.start()
 
     def stop(self) -> None:
         """Let the ring finish its step, make everything durable, close the backends."""
         self._stopped.set()
+        self._nightly.stop()
         self.ring.stop()
         if self._thread.is_alive():
             self._thread.join()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from croupier.apps.serve.asgi import App
+from croupier.apps.serve.candidates import Refreshing
 from croupier.apps.serve.doors import make_app
 from croupier.apps.serve.gate import Gate
 from croupier.apps.serve.hot import HotDoors
@@ -29,10 +30,10 @@ def limits_of(settings: Settings, oldest: int | None) -> Limits:
     return Limits(server.max_body, server.max_events, server.max_skew, oldest)
 
 
-def doors_of(settings: Settings, service: Service) -> App:
+def doors_of(settings: Settings, service: Service, tables: Refreshing | None = None) -> App:
     """The ASGI application, behind a gate where there is anything to ask."""
     access = read_access(settings.server, settings.limits, settings.api_keys)
-    doors = HotDoors(service, make_app(service))
+    doors = HotDoors(service, make_app(service, tables))
     if not access.guards:
         return doors
     return Gate(access, doors, service.clock.now, service.counters)

@@ -36,7 +36,7 @@ class Writer(Reader):
     def __init__(self, path: str | Path, clock: Clock) -> None:
         self.clock = clock
         path = Path(path).resolve()
-        self._lock = _lock_file(path)
+        self._lock = lock_file(path)
         self._jobs: queue.SimpleQueue[tuple[Job[Any], Future[Any]] | None] = queue.SimpleQueue()
         try:
             self._connection = _open_for_writing(path)
@@ -139,7 +139,8 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
             connection.executescript(f"BEGIN; {sql} PRAGMA user_version = {later}; COMMIT;")
 
 
-def _lock_file(path: Path) -> Any:
+def lock_file(path: Path) -> Any:
+    """Hold a data file until the answer is closed; DataFileError while another process does."""
     try:
         handle = path.with_name(path.name + ".lock").open("a")
     except OSError as error:

@@ -14,6 +14,7 @@ from croupier.apps.serve.arms import ArmChange, change_arms, history
 from croupier.apps.serve.asgi import HttpError, read_body
 from croupier.apps.serve.audit import changes
 from croupier.apps.serve.beacon import serve_beacon
+from croupier.apps.serve.candidates import CandidateMetrics, NoTables, Refreshing, candidate_doors
 from croupier.apps.serve.gate import VISIT
 from croupier.apps.serve.imports.doors import import_doors
 from croupier.apps.serve.metrics import ServiceMetrics
@@ -25,7 +26,7 @@ from croupier.core.arm_changes import ArmChangeError
 from croupier.ports import UnavailableError
 
 
-def make_app(service: Service) -> FastAPI:
+def make_app(service: Service, tables: Refreshing | None = None) -> FastAPI:
     """The app behind the hot doors."""
     app = FastAPI(
         title="Croupier", summary="Multi-armed bandits in production: decide, show, act, learn."
@@ -40,19 +41,22 @@ def make_app(service: Service) -> FastAPI:
         again = {"retry-after": "1"}
         return _json({"error": "the log is not available: try again"}, 503, again)
 
-    _watching(app, service)
+    tables = tables or NoTables()
+    _watching(app, service, tables)
     _experiments(app, service)
     _arms(app, service)
     _audit(app, service)
+    candidate_doors(app, service, tables)
     import_doors(app, service)
     serve_beacon(app)
     document(app)
     return app
 
 
-def _watching(app: FastAPI, service: Service) -> None:
+def _watching(app: FastAPI, service: Service, tables: Refreshing) -> None:
     registry = CollectorRegistry()
     registry.register(ServiceMetrics(service))
+    registry.register(CandidateMetrics(service, tables))
     ProcessCollector(registry=registry)
 
     @app.head("/healthz", include_in_schema=False)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from croupier.apps.serve.answers import Accepted, Decided
 from croupier.apps.serve.arms import ArmChange, ArmsPage
+from croupier.apps.serve.candidates import RefreshRequest
 from croupier.apps.serve.imports.arm_rows import ArmRow, ArmsAnswer
 from croupier.apps.serve.imports.rewards import RewardsAnswer
 from croupier.apps.serve.report import PlainReport, Report
@@ -15,6 +16,7 @@ from croupier.apps.serve.service import DecideRequest
 from croupier.apps.serve.standing import Page
 from croupier.core.audit import Change
 from croupier.core.past import PastTrials
+from croupier.core.refresh import Refresh
 
 _KEYS = "needed where the server has API keys; made by `croupier key new`"
 _REFUSALS = {
@@ -70,6 +72,7 @@ def document(app: FastAPI) -> None:
     audit = paths["/v1/audit"]["get"]
     audit["responses"] |= _answers({"200": {"type": "array", "items": change}})["responses"]
     _imports(paths, made["components"]["schemas"])
+    _document_candidates(made)
     paths["/v1/experiments"]["get"] |= _answers({"200": {"type": "array", "items": page}})
     _secure(made)
     app.openapi_schema = made
@@ -111,6 +114,16 @@ def _imports(paths: dict[str, Any], known: dict[str, Any]) -> None:
         paths[f"/v1/experiments/{{name}}/{path}"]["post"] |= _body(bodies) | _answers(
             {"200": answer}, "400", "404", "413", "422", "503"
         )
+
+
+def _document_candidates(made: dict[str, Any]) -> None:
+    (asked, answered), components = msgspec.json.schema_components(
+        (RefreshRequest, Refresh), ref_template="#/components/schemas/{name}"
+    )
+    made["components"]["schemas"].update(components)
+    refresh = made["paths"]["/v1/experiments/{name}/candidates/refresh"]["post"]
+    refresh |= _answers({"200": answered}, "404", "409", "413", "422", "503")
+    refresh["requestBody"] = {"content": {"application/json": {"schema": asked}}}
 
 
 def _body(schemas: dict[str, Any]) -> dict[str, Any]:

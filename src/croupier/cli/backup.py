@@ -1,0 +1,81 @@
+"""croupier backup and restore: the state of one machine, copied and put back."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from croupier.cli.options import Data, Json
+
+
+def backup(
+    to: Annotated[Path, typer.Option("--to", help="A new file, or a folder to put it into.")],
+    data: Data = "croupier.db",
+    *,
+    keys: Annotated[
+        bool, typer.Option("--keys/--no-keys", help="Copy the keys file, too (mode 0600).")
+    ] = True,
+    as_json: Json = False,
+) -> None:
+    """Copy data and keys as of one moment, beside the running server; then check the copy.
+
+    The server goes on as before. A file that exists is never written over.
+
+    Examples:
+      croupier backup --to backups/monday.db
+
+      croupier backup --data shop.db --to backups/monday.db --no-keys
+    """
+    from croupier.config.backends import data_file
+    from croupier.config.backups import make_backup
+
+    made = make_backup(data_file(data), to, keys=keys, show=_show)
+    if as_json:
+        size = made.data.stat().st_size
+        copied = None if made.keys is None else str(made.keys)
+        print(json.dumps({"data": str(made.data), "keys": copied, "bytes": size}))
+        return
+    print(f"{made.data}: {made.data.stat().st_size / 2**20:.1f} MiB, checked")
+    if made.keys is not None:
+        print(f"{made.keys}: keep it as secret as the server's own")
+    elif keys:
+        print("no keys file: keys from the environment are in no backup, keep them yourself")
+
+
+def restore(
+    source: Annotated[Path, typer.Option("--from", help="The backup's data file.")],
+    data: Data = "croupier.db",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Put a backup in the place of the data file; the server must be stopped.
+
+    The backup is checked first. What stood there is kept, under a name with the time in it.
+
+    Examples:
+      croupier restore --from backups/monday.db
+
+      croupier restore --from backups/monday.db --data shop.db
+    """
+    from croupier.config.backends import data_file
+    from croupier.config.backups import restore as put_back
+
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    made, aside = put_back(source.absolute(), data_file(data), f".before-{now}")
+    if as_json:
+        copied = None if made.keys is None else str(made.keys)
+        kept = [str(file) for file in aside]
+        print(json.dumps({"data": str(made.data), "keys": copied, "set_aside": kept}))
+        return
+    print(f"{made.data}: restored" + (", with its keys" if made.keys else "; its keys stay"))
+    for file in aside:
+        print(f"set aside: {file}")
+
+
+def _show(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done == total else ""
+        print(f"\r{done:,} of {total:,} pages copied", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,135 @@
+"""croupier log: look into the log, and explain a decision."""
+
+import json
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from croupier.cli.explain import print_explanation
+from croupier.cli.lines import line_of
+from croupier.cli.options import Data
+
+if TYPE_CHECKING:
+    from croupier.config.backends import Backends
+    from croupier.core.declarations import Declarations
+    from croupier.runners.looking.look import Seen, Wanted
+
+_FOLLOW_SECONDS = 0.3
+_TOPICS = ("events", "funnels", "observations", "arms")
+
+
+def log(  # noqa: PLR0913 - the command's own options
+    data: Data = "croupier.db",
+    topic: Annotated[
+        str, typer.Option(help="events, funnels, observations, or arms (what was declared).")
+    ] = "events",
+    experiment: Annotated[str | None, typer.Option(help="Only of this experiment.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(help="Only of this unit, hashed with the key as decide does.")
+    ] = None,
+    tracking_id: Annotated[str | None, typer.Option(help="Only of this decision.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help='Not older than this, such as "2h" or 2026-01-31T08:00.')
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest.")] = 50,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="A tracking id or a token: decide it again, and show how it was drawn."),
+    ] = None,
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on, with records as they come.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print records of the log, the newest last; it reads only, and never disturbs the server.
+
+    Examples:
+      croupier log --since 10m
+
+      croupier log --topic observations --experiment top-button --limit 5
+
+      croupier log --unit u-17 --follow
+
+      croupier log --explain 01a2b3c4d5e6f708090a0b0c0d0e0f
+    """
+    from croupier.config.backends import data_file, open_backends
+    from croupier.runners.declare import read_declarations
+    from croupier.runners.looking.look import Stretch, newest
+    from croupier.runners.looking.look import follow as go_on
+
+    if topic not in _TOPICS:
+        raise typer.BadParameter(f"{topic!r} is none of {', '.join(_TOPICS)}")
+    file = data_file(data)
+    backends = open_backends(file, read_only=True)
+    if explain is not None:
+        print_explanation(backends, file, explain, as_json=as_json)
+        return
+    wanted = _wanted(file, experiment, unit, tracking_id)
+    declarations, ends = read_declarations(backends), backends.log.ends(topic)
+    begin = _millis(since, backends.clock.now()) if since else 0
+    for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
+        _print(seen, declarations, as_json=as_json)
+    if follow:
+        try:
+            _follow(backends, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit from None
+
+
+def _follow(backends: "Backends", records: Any, *, as_json: bool) -> None:
+    from croupier.runners.declare import read_declarations
+
+    for seen in records:
+        _print(seen, read_declarations(backends), as_json=as_json)
+
+
+def _wait() -> None:
+    time.sleep(_FOLLOW_SECONDS)
+
+
+def _wanted(
+    file: Path, experiment: str | None, unit: str | None, tracking_id: str | None
+) -> "Wanted":
+    from croupier.config.keys import load_keys
+    from croupier.core.decide import hash_unit
+    from croupier.runners.looking.look import Wanted
+
+    try:
+        wanted = None if tracking_id is None else bytes.fromhex(tracking_id)
+    except ValueError:
+        raise typer.BadParameter("--tracking-id: expected 30 hexadecimal digits") from None
+    hashed = None if unit is None else hash_unit(load_keys(file, os.environ).unit, unit)
+    return Wanted(experiment, hashed, wanted)
+
+
+def _millis(text: str, now: int) -> int:
+    from croupier.core.duration import parse_duration
+
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f'--since: expected such as "2h" or 2026-01-31T08:00 (UTC), got {text!r}'
+        ) from None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int(aware.timestamp() * 1000)
+
+
+def _print(seen: "Seen", declarations: "Declarations", *, as_json: bool) -> None:
+    from croupier.runners.looking.readable import fields_of, iso
+
+    fields = fields_of(seen.record, declarations)
+    if as_json:
+        text = json.dumps({"appended": iso(seen.stamp)} | fields, ensure_ascii=False)
+    else:
+        text = f"{iso(seen.stamp)}  {line_of(fields)}"
+    print(text, flush=True)

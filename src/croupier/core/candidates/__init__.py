@@ -1,0 +1,1 @@
+"""Arms that a table lists: where, and when to look."""

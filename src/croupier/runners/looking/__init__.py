@@ -1,0 +1,1 @@
+"""A look into the log beside a running ring, and decisions made once more."""

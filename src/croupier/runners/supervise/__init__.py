@@ -1,0 +1,1 @@
+"""Supervision: processes that are watched, and started again when they fail."""

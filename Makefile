@@ -96,7 +96,7 @@ test: check quick kill browser services-test ## everything: check, quick tests, 
 quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
 
-kill: $(STAMP) ## real processes: the documents' commands, then kill -9 under load (two minutes)
+kill: $(TIERS) ## real processes: the documents' commands, then kill -9 under load (two minutes)
 	$(BIN)/pytest -m 'documents or kill or long'
 
 browser: $(TIERS) ## the beacon in a real Chromium (two minutes)

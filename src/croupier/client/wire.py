@@ -18,7 +18,7 @@ from croupier.client.dial import Dial, left
 from croupier.client.key import with_key
 from croupier.client.messages import Answer, CallError
 
-_MOST_IDLE = 16
+_MOST_IDLE = 64
 _IDLE_SECONDS = 30.0
 _LONGEST_ANSWER = 4 * 1024 * 1024
 

@@ -55,7 +55,7 @@ def adaptive_mean(
 
 
 def _propensities(arm: Cells) -> FloatArray:
-    """n / Σw by period; one without trials has the last known (or else the first)."""
+    """Of each period, n / Σw; one without trials has the last known (or else the first)."""
     drawn = arm.n > 0
     here = np.where(drawn, np.arange(arm.n.shape[-1]), 0)
     last = np.maximum.accumulate(here, axis=-1)

@@ -45,7 +45,7 @@ def boundary(variance: FloatArray, planned: FloatArray | float, alpha: float) ->
     doubt = -2.0 * np.log(alpha)
     inverse = planned / (doubt + np.log(doubt) + 1.0)  # 1/ρ²
     inverse = np.where(inverse > 0, inverse, 1.0)
-    return np.sqrt((variance + inverse) * (np.log(variance / inverse + 1.0) + doubt))
+    return np.asarray(np.sqrt((variance + inverse) * (np.log1p(variance / inverse) + doubt)))
 
 
 def ratio_sequence(
@@ -55,9 +55,10 @@ def ratio_sequence(
 
     V(θ) = φ max(Σ noise₁ + θ² Σ noise₀, θ Σ alike): each arm's own variance, or that of both
     together as in Greenland and Robins' estimator, if larger. For a rare arm that was unlucky seems
-    to scatter less than it does, and looking often would find just that moment. With probability 1 − α the true ratio is in the interval at
-    all looks together, in the sense of asymptotic confidence sequences: each period adds an error
-    of mean 0 given the past, whatever the shares then were, and its variance is estimated.
+    to scatter less than it does, and looking often would find just that moment. With probability
+    1 − α the true ratio is in the interval at all looks together, in the sense of asymptotic
+    confidence sequences: each period adds an error of mean 0 given the past, whatever the shares
+    then were, and its variance is estimated.
 
     >>> two = Contrast(*map(np.array, (75.0, 60.0, 72.0, 57.0, 129.0, 1500.0)))
     >>> [round(float(x), 3) for x in ratio_sequence(two)]

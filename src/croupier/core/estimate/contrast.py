@@ -25,8 +25,8 @@ class Contrast(NamedTuple):
 
     gained = k n₀ Σr₁ / N and base = k n₁ Σr₀ / N with N = n₀ + n₁; noise₁ and noise₀ are their
     variances, k² n₀² n₁ σ₁² / N² and k² n₁² n₀ σ₀² / N², and `alike` is their sum if both arms
-    scatter as they do together; size = k n₁ n₀ / N. All are 0 in a period that did not show both: an
-    arm that joined late is compared with what was shown beside it.
+    scatter as they do together; size = k n₁ n₀ / N. All are 0 in a period that did not show both:
+    an arm that joined late is compared with what was shown beside it.
 
     k = 1 is Mantel and Haenszel's weighting. It errs under a bandit: the share of an unlucky arm
     falls, so the periods in which it was unlucky outweigh those in which it might have recovered.
@@ -66,7 +66,7 @@ class Contrast(NamedTuple):
             part0 * other.r,
             part1**2 * arm.n * arm.variance(),
             part0**2 * other.n * other.variance(),
-            (part1**2 * arm.n + part0**2 * other.n) * both_together(arm, other),
+            (part1**2 * arm.n + part0**2 * other.n) * _alike(arm, other),
             part1 * arm.n,
         )
 
@@ -119,8 +119,13 @@ class Contrast(NamedTuple):
         return Between(np.where(known, value, np.nan), *ends)
 
 
-def both_together(arm: Cells, other: Cells) -> FloatArray:
-    """The variance of a reward within each of two arms, taken to be the same in both."""
+def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
+    unknown = np.full_like(above, np.nan)
+    return np.asarray(np.divide(above, below, out=unknown, where=below != 0))
+
+
+def _alike(arm: Cells, other: Cells) -> FloatArray:
+    """The variance of a reward in a period, taken to be the same in both arms."""
     scatter = np.zeros_like(arm.n)
     for each in (arm, other):
         scatter += np.maximum(each.r2 - each.r**2 / np.maximum(each.n, 1.0), 0.0)
@@ -143,11 +148,8 @@ def pooled_ratio(arm: Cells, other: Cells) -> FloatArray:
     >>> round(float(pooled_ratio(*cells)), 2)
     3.45
     """
-    means = [
-        np.divide(r, n, out=np.full_like(r, np.nan), where=n > 0)
-        for r, n in ((each.r.sum(axis=-1), each.n.sum(axis=-1)) for each in (arm, other))
-    ]
-    return np.divide(means[0], means[1], out=np.full_like(means[0], np.nan), where=means[1] != 0)
+    means = [_quotient(each.r.sum(axis=-1), each.n.sum(axis=-1)) for each in (arm, other)]
+    return _quotient(*means)
 
 
 def weighted_ratio(arm: Cells, other: Cells) -> FloatArray:
@@ -166,5 +168,4 @@ def weighted_ratio(arm: Cells, other: Cells) -> FloatArray:
     """
     both = (arm.n > 0) & (other.n > 0)
     sums = [np.where(both, each, 0.0).sum(axis=-1) for each in (arm.wr, other.w, other.wr, arm.w)]
-    above, below = sums[0] * sums[1], sums[2] * sums[3]
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below != 0)
+    return _quotient(sums[0] * sums[1], sums[2] * sums[3])

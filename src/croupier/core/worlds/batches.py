@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import special
 
+from croupier.core.arms.deconfounded import Effects
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
 
@@ -26,7 +27,13 @@ def thompson_shares(mean: FloatArray, deviation: FloatArray) -> FloatArray:
 
 
 def play(
-    rates: FloatArray, batch: int, runs: int, dice: np.random.Generator, floor: float = 0.01
+    rates: FloatArray,
+    batch: int,
+    runs: int,
+    dice: np.random.Generator,
+    *,
+    floor: float = 0.01,
+    deconfounded: bool = False,
 ) -> Cells:
     """Thompson sampling with a floor on rewards of 0 or 1, `runs` times: cells (runs, T, K).
 
@@ -38,16 +45,20 @@ def play(
     ((7, 3, 2), True)
     """
     periods, arms = rates.shape
-    n, r = np.zeros((2, runs, arms))
     shown, earned, shares = np.zeros((3, runs, periods, arms))
     for period in range(periods):
+        if deconfounded:
+            effects = Effects.fit(shown[:, :period], earned[:, :period])
+            n = effects.trials
+            r = n * np.clip(effects.mean, 0.0, 1.0)
+        else:
+            n, r = shown[:, :period].sum(axis=1), earned[:, :period].sum(axis=1)
         a, b = 1.0 + r, 1.0 + n - r
         mean = a / (a + b)
         best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
         shares[:, period] = floor + (1.0 - arms * floor) * best
         shown[:, period] = dice.multinomial(batch, shares[:, period])
         earned[:, period] = dice.binomial(shown[:, period].astype(np.int64), rates[period])
-        n, r = n + shown[:, period], r + earned[:, period]
     w = 1.0 / shares
     wr = w * earned
     return Cells(shown, earned, earned, w * shown, w * w * shown, wr, w * wr, w * wr)

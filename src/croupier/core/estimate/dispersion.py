@@ -1,0 +1,62 @@
+"""Whether trials scatter more than independent ones would, and by which factor."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from croupier.core.arms.deconfounded import Effects
+from croupier.core.arms.panels import FloatArray
+
+DOUBT = 0.01
+"""How often trials that are in order are taken for overdispersed."""
+
+
+class Dispersion(NamedTuple):
+    """φ, and how many standard errors above 1 it is; `factor` is what intervals are widened by."""
+
+    phi: float
+    z: float
+
+    @property
+    def factor(self) -> float:
+        """φ where it is above 1 beyond doubt, else 1."""
+        return max(self.phi, 1.0) if self.z > -special.ndtri(DOUBT) else 1.0
+
+
+def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
+    """Pearson's factor φ: how far arms' means scatter over periods, to how far they should.
+
+    With e = r̄ − β_period − μ_arm fitted by least squares, s_t² the variance of a reward within
+    period t, K_t arms in it and D = Σ (K_t − 1): φ = Σ n e² / Σ (K_t − 1) s_t² · D / (D − K + 1).
+    It is 1 where trials are independent and the lift is the same at all times. It is more where
+    one unit makes several trials of an hour, or where the lift itself comes and goes. A base rate
+    that moves leaves it alone. Units that come back in other hours and see the same arm again are
+    not seen in it: make them one trial by a longer `session`. Shape (T, K).
+
+    >>> n = np.full((4, 2), 100.0)
+    >>> r = np.array([[10.0, 10.0], [30.0, 10.0], [10.0, 30.0], [20.0, 20.0]])
+    >>> [round(each, 1) for each in dispersion(n, r, r)]
+    [9.6, 1.3]
+
+    Source: McCullagh & Nelder 1989, Generalized Linear Models, § 4.5.
+    """
+    usable = ((n > 0).sum(axis=1) > 1) & (n.sum(axis=1) > (n > 0).sum(axis=1))
+    n, r, r2 = n[usable], r[usable], r2[usable]
+    whole, shown = n.sum(axis=1), (n > 0).sum(axis=1)
+    arms = int((n.sum(axis=0) > 0).sum())
+    degrees = float((shown - 1).sum()) - arms + 1
+    if degrees < 1:
+        return Dispersion(1.0, 0.0)
+    mean = Effects.fit(n, r).mean
+    level = (r.sum(axis=1) - n @ mean) / whole
+    away = np.where(n > 0, r / np.maximum(n, 1.0) - level[:, None] - mean, 0.0)
+    scatter = np.maximum(r2 - r * r / np.maximum(n, 1.0), 0.0).sum(axis=1)
+    expected = (shown - 1) * scatter / (whole - shown) * degrees / float((shown - 1).sum())
+    found = (n * away**2).sum(axis=1)
+    if expected.sum() <= 0:
+        return Dispersion(1.0, 0.0)
+    surplus = found - expected
+    error = float(np.sqrt((surplus**2).sum()))
+    z = float(surplus.sum()) / error if error else 0.0
+    return Dispersion(float(found.sum() / expected.sum()), z)

@@ -22,9 +22,14 @@ class Balance(NamedTuple):
     p: FloatArray
 
     @property
+    def least(self) -> float:
+        """The least p of K arms, times K: one of them is enough; without leading axes."""
+        return min(1.0, float(self.p.min()) * len(self.p))
+
+    @property
     def alarm(self) -> bool:
-        """Whether chance is no explanation, one arm among K having been enough."""
-        return bool(self.p.size and self.p.min() * self.p.shape[-1] < ALARM)
+        """Whether chance is no explanation."""
+        return self.least < ALARM
 
 
 def balance(cells: Cells, offered: FloatArray) -> Balance:

@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.scatter import within
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.reward import MICRO
 
@@ -29,6 +30,14 @@ class Cells(NamedTuple):
     w2r: FloatArray
     w2r2: FloatArray
 
+    @staticmethod
+    def periods(
+        rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]
+    ) -> list[tuple[int, int]]:
+        """The starts of the periods, each with its slot, in the order in which `of` has them."""
+        wanted = set(columns)
+        return sorted({(k.period, k.slot) for k in rows if (k.stratum, k.arm) in wanted})
+
     @classmethod
     def of(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> Self:
         """Cells of shape (T, K) in order of time; a column is a stratum and an arm's number.
@@ -40,13 +49,16 @@ class Cells(NamedTuple):
         """
         places = {column: place for place, column in enumerate(columns)}
         known = [(key, sums) for key, sums in rows.items() if (key.stratum, key.arm) in places]
-        periods = sorted({(key.period, key.slot) for key, _ in known})
-        lines = {period: line for line, period in enumerate(periods)}
-        table = np.zeros((len(_UNITS), len(periods), len(columns)))
+        lines = {period: line for line, period in enumerate(cls.periods(rows, columns))}
+        table = np.zeros((len(_UNITS), len(lines), len(columns)))
         for key, sums in known:
             line, place = lines[key.period, key.slot], places[key.stratum, key.arm]
             table[:, line, place] += np.array([float(each) for each in sums]) / _UNITS
         return cls(*table)
+
+    def arms(self, places: Sequence[int] | slice) -> "Cells":
+        """Some arms: shape (…, T, K) → (…, T, k)."""
+        return Cells(*(each[..., places] for each in self))
 
     def arm(self, place: int) -> "Cells":
         """The periods of one arm: shape (…, T, K) → (…, T)."""
@@ -57,20 +69,5 @@ class Cells(NamedTuple):
         return Cells(*(each.sum(axis=-1) for each in self))
 
     def variance(self) -> FloatArray:
-        """The variance of a reward, period by period: (Σr² − (Σr)²/n)/(n − 1), shape (…, T).
-
-        A period with a single trial says nothing of it and takes what the others say together.
-
-        >>> zero = np.zeros(3)
-        >>> cells = Cells(np.array([4.0, 1.0, 0.0]), np.array([2.0, 0.0, 0.0]),
-        ...               np.array([2.0, 0.0, 0.0]), zero, zero, zero, zero, zero)
-        >>> cells.variance().round(4).tolist()
-        [0.3333, 0.3333, 0.3333]
-        """
-        trials = np.maximum(self.n, 1.0)
-        scatter = np.maximum(self.r2 - self.r**2 / trials, 0.0)
-        scatter = np.where(self.n > 1.0, scatter, 0.0)
-        degrees = np.maximum(self.n - 1.0, 0.0)
-        known, all_degrees = scatter.sum(axis=-1), degrees.sum(axis=-1)
-        others = np.divide(known, all_degrees, out=np.zeros_like(known), where=all_degrees > 0)
-        return np.where(degrees > 0, scatter / np.maximum(degrees, 1.0), others[..., None])
+        """The variance of a reward, period by period, of one arm: shape (…, T)."""
+        return within(self.n, self.r, self.r2, -1)

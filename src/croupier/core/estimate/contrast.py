@@ -97,8 +97,8 @@ class Contrast(NamedTuple):
         value = gained / base
         noise = dispersion * (self.noise1 + value**2 * self.noise0)
         reach = np.exp(_z(alpha) * np.sqrt(noise) / gained)
-        nothing = np.where(known, value, np.nan), np.where(known, value / reach, 0.0)
-        return Between(*nothing, np.where(known, value * reach, np.inf))
+        low, high = np.where(known, value / reach, 0.0), np.where(known, value * reach, np.inf)
+        return Between(np.where(known, value, np.nan), low, high)
 
     def difference(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
         """δ = Σ (gained − base) / Σ size, with δ ± z·√(φ (Σ noise₁ + Σ noise₀)) / Σ size.
@@ -111,11 +111,12 @@ class Contrast(NamedTuple):
 
         Source: Greenland & Robins 1985; weighting as by Cochran 1954.
         """
-        known = self.size > 0
+        known, noise = self.size > 0, self.noise1 + self.noise0
         size = np.where(known, self.size, 1.0)
         value = (self.gained - self.base) / size
-        reach = _z(alpha) * np.sqrt(dispersion * (self.noise1 + self.noise0)) / size
-        ends = np.where(known, value - reach, -np.inf), np.where(known, value + reach, np.inf)
+        reach = _z(alpha) * np.sqrt(dispersion * noise) / size
+        seen = known & (noise > 0)  # rewards that were all alike leave everything open
+        ends = np.where(seen, value - reach, -np.inf), np.where(seen, value + reach, np.inf)
         return Between(np.where(known, value, np.nan), *ends)
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from croupier.core.arms.deconfounded import deconfound
+from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import Reading
 from croupier.core.arms.table import ArmTable
-from croupier.core.estimate.dispersion import dispersion
 from croupier.core.policies.base import Allocation
 
 

@@ -7,6 +7,7 @@ from scipy import special
 
 from croupier.core.arms.deconfounded import Effects
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.scatter import within
 
 DOUBT = 0.01
 """How often trials that are in order are taken for overdispersed."""
@@ -27,8 +28,8 @@ class Dispersion(NamedTuple):
 def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
     """Pearson's factor φ: how far arms' means scatter over periods, to how far they should.
 
-    With e = r̄ − β_period − μ_arm fitted by least squares, s_t² the variance of a reward within
-    period t, K_t arms in it and D = Σ (K_t − 1): φ = Σ n e² / Σ (K_t − 1) s_t² · D / (D − K + 1).
+    With e = r̄ − β_period − μ_arm fitted by least squares, s² the variance of an arm's reward within
+    a period, K_t arms in it and D = Σ_t (K_t − 1): φ = Σ n e² / Σ (1 − n/N_t) s² · D / (D − K + 1).
     It is 1 where trials are independent and the lift is the same at all times. It is more where
     one unit makes several trials of an hour, or where the lift itself comes and goes. A base rate
     that moves leaves it alone. Units that come back in other hours and see the same arm again are
@@ -41,22 +42,20 @@ def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
 
     Source: McCullagh & Nelder 1989, Generalized Linear Models, § 4.5.
     """
-    usable = ((n > 0).sum(axis=1) > 1) & (n.sum(axis=1) > (n > 0).sum(axis=1))
-    n, r, r2 = n[usable], r[usable], r2[usable]
-    whole, shown = n.sum(axis=1), (n > 0).sum(axis=1)
-    arms = int((n.sum(axis=0) > 0).sum())
-    degrees = float((shown - 1).sum()) - arms + 1
+    usable = (n > 0).sum(axis=1) > 1
+    n, r, variance = n[usable], r[usable], within(n, r, r2, 0)[usable]
+    whole, known = n.sum(axis=1, keepdims=True), n > 0
+    arms, pairs = int(known.any(axis=0).sum()), float(known.sum()) - len(n)
+    degrees = pairs - arms + 1
     if degrees < 1:
         return Dispersion(1.0, 0.0)
     mean = Effects.fit(n, r).mean
-    level = (r.sum(axis=1) - n @ mean) / whole
-    away = np.where(n > 0, r / np.maximum(n, 1.0) - level[:, None] - mean, 0.0)
-    scatter = np.maximum(r2 - r * r / np.maximum(n, 1.0), 0.0).sum(axis=1)
-    expected = (shown - 1) * scatter / (whole - shown) * degrees / float((shown - 1).sum())
-    found = (n * away**2).sum(axis=1)
+    level = (r.sum(axis=1) - n @ mean)[:, None] / whole
+    away = np.where(known, r / np.where(known, n, 1.0) - level - mean, 0.0)
+    expected = (np.where(known, 1.0 - n / whole, 0.0) * variance).sum(axis=1) * degrees / pairs
     if expected.sum() <= 0:
         return Dispersion(1.0, 0.0)
-    surplus = found - expected
+    surplus = (n * away**2).sum(axis=1) - expected
     error = float(np.sqrt((surplus**2).sum()))
     z = float(surplus.sum()) / error if error else 0.0
-    return Dispersion(float(found.sum() / expected.sum()), z)
+    return Dispersion(1.0 + float(surplus.sum() / expected.sum()), z)

@@ -18,6 +18,7 @@ from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
 from croupier.cli.up import up
+from croupier.cli.verdicts import estimates
 
 app = typer.Typer(
     name="croupier",
@@ -30,6 +31,7 @@ app = typer.Typer(
 for command in (
     up,
     arms,
+    estimates,
     key,
     audit,
     export,

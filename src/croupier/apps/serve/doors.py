@@ -14,6 +14,7 @@ from croupier.apps.serve.arms import ArmChange, change_arms, history
 from croupier.apps.serve.asgi import HttpError, read_body
 from croupier.apps.serve.audit import changes
 from croupier.apps.serve.beacon import serve_beacon
+from croupier.apps.serve.estimates import estimate_doors
 from croupier.apps.serve.gate import VISIT
 from croupier.apps.serve.imports.doors import import_doors
 from croupier.apps.serve.metrics import ServiceMetrics
@@ -46,6 +47,7 @@ def make_app(service: Service) -> FastAPI:
     _audit(app, service)
     import_doors(app, service)
     serve_beacon(app)
+    estimate_doors(app, service)
     document(app)
     return app
 

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 File = Annotated[
     str | None, typer.Option("--data", "-d", help="Read this data file instead of a server.")
 ]
+_WIDTH = 110
 Worth = Annotated[
     float,
-    typer.Option("--worth", min=0.0, help="What a trial must earn more to be worth a change."),
+    typer.Option("--worth", min=0.0, help="How much a trial must earn more to matter."),
 ]
 
 
@@ -76,6 +77,7 @@ def _report(page: Any) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)
+    console.width = max(console.width, _WIDTH)  # a table that is cut says nothing
     console.print(f"{page['name']}: {page['trials']:,} trials in {page['periods']:,} periods\n")
     console.print(_table(page))
     held = page["holdout"]
@@ -138,4 +140,6 @@ def _number(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "?" if value is None else f"{value:+.1%}"
+    if value is None:
+        return "?"
+    return f"{value:+.1%}" if abs(value) < 1 else f"{value:+.0%}"

@@ -38,12 +38,13 @@ def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
     >>> n = np.full((4, 2), 100.0)
     >>> r = np.array([[10.0, 10.0], [30.0, 10.0], [10.0, 30.0], [20.0, 20.0]])
     >>> [round(each, 1) for each in dispersion(n, r, r)]
-    [9.6, 1.3]
+    [9.6, 11.8]
 
     Source: McCullagh & Nelder 1989, Generalized Linear Models, § 4.5.
     """
     usable = (n > 0).sum(axis=1) > 1
-    n, r, variance = n[usable], r[usable], within(n, r, r2, 0)[usable]
+    variance = within(n, r, r2, 0)[usable]
+    n, r, r2 = n[usable], r[usable], r2[usable]
     whole, known = n.sum(axis=1, keepdims=True), n > 0
     arms, pairs = int(known.any(axis=0).sum()), float(known.sum()) - len(n)
     degrees = pairs - arms + 1
@@ -55,7 +56,11 @@ def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
     expected = (np.where(known, 1.0 - n / whole, 0.0) * variance).sum(axis=1) * degrees / pairs
     if expected.sum() <= 0:
         return Dispersion(1.0, 0.0)
-    surplus = (n * away**2).sum(axis=1) - expected
-    error = float(np.sqrt((surplus**2).sum()))
-    z = float(surplus.sum()) / error if error else 0.0
-    return Dispersion(1.0 + float(surplus.sum() / expected.sum()), z)
+    surplus = float(((n * away**2).sum(axis=1) - expected).sum())
+    # A squared error of a sum of s rare successes has the variance (2 + 1/s)·expectation².
+    earned, squares = r.sum(axis=0) ** 2, r2.sum(axis=0) * n.sum(axis=0)
+    often = np.divide(earned, squares, out=np.zeros_like(earned), where=squares > 0)
+    rarest = np.where(known, n * often, np.inf).min(axis=1)
+    doubt = (2.0 + 1.0 / np.maximum(rarest, 1e-3)) / (known.sum(axis=1) - 1.0)
+    error = float(np.sqrt((expected**2 * doubt).sum()))
+    return Dispersion(1.0 + surplus / float(expected.sum()), surplus / error)

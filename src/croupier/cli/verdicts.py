@@ -1,4 +1,4 @@
-"""croupier estimates: what is known of the arms, and what may be concluded."""
+"""croupier estimates: what is known of the arms, and what follows."""
 
 import json
 from collections.abc import Callable

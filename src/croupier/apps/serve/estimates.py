@@ -1,4 +1,4 @@
-"""The door for estimates and verdicts: what the sums say of an experiment's arms."""
+"""The door for estimates and verdicts: what the sums say of the arms."""
 
 from typing import Annotated, Any
 

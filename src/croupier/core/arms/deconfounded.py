@@ -1,4 +1,4 @@
-"""What arms earn once the good and the bad times in which they were shown are taken out."""
+"""What arms earn, once good and bad times are taken out."""
 
 from typing import NamedTuple
 

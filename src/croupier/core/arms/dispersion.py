@@ -1,4 +1,4 @@
-"""Whether trials scatter more than independent ones would, and by which factor."""
+"""Whether trials scatter more than independent ones would, and how much."""
 
 from typing import NamedTuple
 

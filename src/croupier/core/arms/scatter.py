@@ -1,4 +1,4 @@
-"""How far single rewards scatter within a period, so that moving base rates do not count."""
+"""How far rewards scatter within a period: a moving base rate is none of it."""
 
 import numpy as np
 

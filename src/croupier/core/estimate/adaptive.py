@@ -1,4 +1,4 @@
-"""What an arm earns, with an interval that holds although its share depended on what it earned."""
+"""What an arm earns, although its share depended on what it earned."""
 
 import numpy as np
 from scipy import special

@@ -1,4 +1,4 @@
-"""Intervals for a contrast that may be looked at after every period, and acted on."""
+"""Intervals that may be looked at after every period, and acted on."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Whether arms were shown as often as their propensities say: the sample-ratio check."""
+"""Whether arms were shown as often as their propensities say."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Two arms compared within periods: ratio and difference, whatever base rate and shares do."""
+"""Two arms compared within periods, whatever base rate and shares do."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""An outcome that may not get worse: who has broken it, who may have, who keeps it."""
+"""An outcome that may not get worse: who keeps it, and who broke it."""
 
 from typing import Literal
 

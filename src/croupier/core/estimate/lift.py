@@ -1,4 +1,4 @@
-"""One arm against another in every way, and which of those ways to believe."""
+"""One arm against another in every way, and which of those to believe."""
 
 from typing import Self
 

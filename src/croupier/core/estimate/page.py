@@ -1,4 +1,4 @@
-"""The estimates of one experiment: every arm, the policy as a whole, checks, and a verdict."""
+"""The estimates of one experiment: every arm, checks, and a verdict."""
 
 from collections.abc import Sequence
 

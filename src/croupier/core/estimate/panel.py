@@ -1,4 +1,4 @@
-"""What is known of an experiment, as arrays: its arms, its holdout, and how to compare them."""
+"""What is known of an experiment, as arrays, and how to compare its arms."""
 
 from collections.abc import Mapping, Sequence
 

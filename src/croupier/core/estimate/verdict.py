@@ -1,4 +1,4 @@
-"""What may be concluded, at any time, with a stated error: the stopping rule, in words."""
+"""What may be concluded, at any time, with a stated error: in words."""
 
 from collections.abc import Sequence
 

@@ -15,6 +15,7 @@ from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
 from croupier.core.worlds.batches import play, thompson_shares
+from croupier.core.worlds.slow import Counting, delays, play_slow
 
 HOURS, VISITORS = 336, 500
 
@@ -24,6 +25,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _coverage(2_000 if quick else 8_000)
     yield from _ratio(1_000 if quick else 4_000)
     yield from _deconfounded(50 if quick else 400)
+    yield _slow()
 
 
 def _false_winners(runs: int) -> Iterator[Row]:
@@ -109,3 +111,18 @@ def _deconfounded(runs: int) -> Iterator[Row]:
             regret[0],
             note=f"{runs} runs, 60 batches of 1,000, three arms, one of them 10 % better",
         )
+
+
+def _slow() -> Row:
+    laws, rates = np.stack([delays(0.0, 14), delays(4.0, 14)]), np.array([0.04, 0.05])
+
+    def last_week(counting: Counting) -> float:
+        return float(play_slow(rates, laws, 30, 1_000, counting, seed=1)[:, -7:, 1].mean())
+
+    note = (
+        "300 runs, 1,000 a day, window 14 days, 4 % at once against 5 % after 4 days; waiting "
+        f"{last_week('when over'):.2f}, silence taken for failure {last_week('all at once'):.2f}"
+    )
+    return at_least(
+        "last week's share of the better, slow arm", "share", last_week("as exposed"), 0.95, note
+    )

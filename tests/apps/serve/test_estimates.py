@@ -30,3 +30,15 @@ def test_before_the_first_trial_nothing_is_claimed(shared: House) -> None:
 )
 def test_what_cannot_be_asked_is_refused(shared: House, path: str, status: int) -> None:
     assert shared.client.get(f"/v1/experiments/{path}").status_code == status
+
+
+def test_a_trial_whose_window_is_open_is_not_a_failure(house: House) -> None:
+    house.trial("early", "click")
+    house.settle()
+    before = house.client.get(f"/v1/experiments/{NAME}/estimates").json()
+    for number in range(9):
+        house.trial(f"open-{number}")
+    assert house.page()["open"] == 9
+    assert house.client.get(f"/v1/experiments/{NAME}/estimates").json() == before
+    house.settle()
+    assert house.client.get(f"/v1/experiments/{NAME}/estimates").json()["trials"] == 10

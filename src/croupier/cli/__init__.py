@@ -17,6 +17,7 @@ from croupier.cli.parts import join, learn, observe, serve
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
+from croupier.cli.surrogate import surrogate
 from croupier.cli.up import up
 from croupier.cli.verdicts import estimates
 
@@ -39,6 +40,7 @@ for command in (
     simulate,
     evaluate,
     prior,
+    surrogate,
     replay,
     doctor,
     serve,

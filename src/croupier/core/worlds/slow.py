@@ -19,7 +19,7 @@ def delays(mean: float, window: int) -> FloatArray:
     ([1.0, 0.0, 0.0], [0.51, 0.31, 0.19])
     """
     if not mean:
-        return np.eye(window)[0]
+        return np.asarray(np.eye(window)[0])
     days = np.diff(-np.exp(-np.arange(window + 1) / mean))
     return np.asarray(days / days.sum())
 

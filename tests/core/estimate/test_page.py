@@ -11,8 +11,11 @@ from croupier.core.worlds.batches import play
 from tests.core.estimate.played import HOUR, known, one, rows, steady
 
 
-def run(rates: list[float], periods: int = 40, batch: int = 2_000, seed: int = 1) -> Cells:
-    return one(play(steady(rates, periods), batch, 1, np.random.default_rng(seed)))
+def run(
+    rates: list[float], periods: int = 40, batch: int = 2_000, seed: int = 1, floor: float = 0.01
+) -> Cells:
+    dice = np.random.default_rng(seed)
+    return one(play(steady(rates, periods), batch, 1, dice, floor=floor))
 
 
 def test_a_clear_winner_is_named_and_settled() -> None:
@@ -97,3 +100,9 @@ def test_nothing_known_claims_nothing() -> None:
     found = estimates(empty)
     assert (found.trials, found.periods, found.balance_p) == (0, 0, None)
     assert found.verdict.text == "no verdict yet: nothing to compare"
+
+
+def test_an_arm_that_never_earns_does_not_hold_up_the_verdict() -> None:
+    found = estimates(known(run([0.0, 0.2], floor=0.2))).verdict
+    assert found.settled
+    assert found.text == "b is the best arm"

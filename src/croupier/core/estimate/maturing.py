@@ -1,4 +1,4 @@
-"""Trials whose window is still open: how much of their outcomes has been seen by now."""
+"""Trials whose window is open: how much of their outcomes has been seen."""
 
 import numpy as np
 from numpy.typing import NDArray

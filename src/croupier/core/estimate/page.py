@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from croupier.core.estimate.adaptive import adaptive_mean
+from croupier.core.estimate.anytime import ripe
 from croupier.core.estimate.balance import Balance
 from croupier.core.estimate.lift import Interval, Lift
 from croupier.core.estimate.panel import Known, Panel
@@ -74,11 +75,7 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
 
 def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
     arm, cells = panel.arms[place], panel.policy.arm(place)
-    snapshot = panel.known.snapshot
-    served = snapshot.arms.index(arm.number) if snapshot and arm.number in snapshot.arms else None
-    weight, best = 0.0, None
-    if snapshot is not None and served is not None:
-        weight, best = snapshot.weights[served], float(snapshot.posterior.best()[served])
+    weight, best = panel.served.get(arm.number, (0.0, None))
     mean = adaptive_mean(cells, panel.trials, positive=panel.terms.positive)
     return ArmEstimate(
         arm=arm.name,
@@ -112,4 +109,6 @@ def _verdict(
     if len(known) < 2:
         return decide(panel.default_name, None, [], lifts, worth)
     leader = max(known, key=lambda place: known[place])
-    return decide(panel.default_name, lines[leader].arm, panel.rivals(leader), lifts, worth)
+    first = panel.policy.arm(leader)
+    rivals, judged = panel.rivals(leader), bool(ripe(first, first))
+    return decide(panel.default_name, lines[leader].arm, rivals, lifts, worth, judged=judged)

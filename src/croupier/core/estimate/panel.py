@@ -1,6 +1,7 @@
 """What is known of an experiment, as arrays, and how to compare its arms."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -51,6 +52,15 @@ class Panel:
             dispersion=self.spread.factor,
             positive=spec.reward.bounds[0] >= 0,
         )
+
+    @cached_property
+    def served(self) -> dict[int, tuple[float, float]]:
+        """By arm's number, its weight and P(arm is best), as they are published."""
+        snapshot = self.known.snapshot
+        if snapshot is None:
+            return {}
+        shares = zip(snapshot.weights, snapshot.posterior.best().tolist(), strict=True)
+        return dict(zip(snapshot.arms, shares, strict=True))
 
     @property
     def slots(self) -> int:

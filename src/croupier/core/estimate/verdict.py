@@ -35,10 +35,13 @@ def decide(
     rivals: Sequence[Rival],
     lifts: Sequence[tuple[str, Lift]],
     worth: float = 0.0,
+    *,
+    judged: bool = True,
 ) -> Verdict:
     """The verdict on a leader, its rivals, and every arm's lift over the default.
 
-    It stops when no rival can earn more than `worth` a trial above the leader. Each interval holds
+    It stops when no rival can earn more than `worth` a trial above the leader, and the leader has
+    earned often enough to be `judged` (a rival that never earns need not). Each interval holds
     at all times with its part of the error, so that a verdict is wrong with probability 5 % at
     most, however often one looks, and "when it looks good" is a fine time to look.
 
@@ -51,7 +54,7 @@ def decide(
     worse = [arm for arm, lift in lifts if lift.side < 0]
     open_ends = not rivals or any(rival.more.high is None for rival in rivals)
     most = None if open_ends else max(0.0, *(rival.more.high or 0.0 for rival in rivals), 0.0)
-    settled = most is not None and most <= worth and not _green(lifts)
+    settled = most is not None and most <= worth and judged
     if leader is None:
         return Verdict("no verdict yet: nothing to compare")
     if settled:

@@ -33,6 +33,7 @@ NAMES = (
     "evaluate",
     "stores",
     "regret",
+    "believed",
 )
 
 

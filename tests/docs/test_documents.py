@@ -199,6 +199,15 @@ def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.documents
+def test_estimates_are_read_as_told(tmp_path: Path) -> None:
+    (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
+    (script,) = blocks("docs/howto/read-the-estimates.md", "sh")
+    with server(tmp_path) as url:
+        _one_trial(url, "click")
+        assert "no verdict yet" in shell(tmp_path, script)
+
+
+@pytest.mark.documents
 def test_a_backup_is_restored_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
     save, restore, check = blocks("docs/howto/back-up-and-restore.md", "sh")

@@ -17,6 +17,7 @@ from croupier.core.experiment import Experiment
 from croupier.core.learn import publish
 from croupier.core.policies.base import MOST_FLOOR, Allocation
 from croupier.core.policies.registry import POLICIES, Policy
+from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO
 from croupier.core.snapshot import Snapshot, publish_weights
@@ -37,6 +38,8 @@ def variants() -> dict[str, Allocation]:
                 continue
             if other.problem(1) is None:
                 found[f"{kind}-{floor}"] = other
+    found["thompson-deconfounded"] = Thompson(deconfounded=True)
+    found["thompson-overdispersed"] = Thompson(deconfounded=True, overdispersed=True)
     return found
 
 

@@ -21,7 +21,9 @@ from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
 from croupier.cli.supervise import supervise
+from croupier.cli.surrogate import surrogate
 from croupier.cli.up import up
+from croupier.cli.verdicts import estimates
 
 app = typer.Typer(
     name="croupier",
@@ -31,9 +33,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_RUN = (up, supervise, arms, candidates, key, audit, log, backup, restore, export)
+_RUN = (up, supervise, arms, candidates, estimates, key, audit, log, backup, restore, export)
 _PARTS = (serve, join, observe, learn)
-_LEARN = (demo, simulate, evaluate, prior, replay, doctor)
+_LEARN = (demo, simulate, evaluate, prior, surrogate, replay, doctor)
 for command in (*_RUN, *_LEARN, *_PARTS):
     app.command(no_args_is_help=False)(command)
 app.command("import", no_args_is_help=False)(import_)

@@ -142,8 +142,9 @@ def experiment_of(
 
 
 def _value(text: str) -> str:
-    """A TOML value: a number as it is, all else as a text."""
-    return text if text.replace(".", "", 1).isdigit() else json.dumps(text)
+    """A TOML value: a number, true or false as it is, all else as a text."""
+    plain = text in ("true", "false") or text.replace(".", "", 1).isdigit()
+    return text if plain else json.dumps(text)
 
 
 def _check(spec: Experiment) -> None:

@@ -96,7 +96,7 @@ def publish(
     posteriors = []
     for slot in range(spec.slots if spec.ranking == "slots" else 1):
         table = tables.get(slot) or ArmTable()
-        reading = table.read(numbers, watermark, spec.period, spec.policy.age_weight)
+        reading = spec.policy.reading(table, numbers, watermark, spec.period, spec.reward.bounds)
         posteriors.append(read_posterior(spec.posterior, reading, spec.reward, spec.prior))
     first, *further = posteriors
     slots = min(spec.slots, len(numbers))

@@ -15,6 +15,7 @@ from croupier.apps.serve.asgi import HttpError, read_body
 from croupier.apps.serve.audit import changes
 from croupier.apps.serve.beacon import serve_beacon
 from croupier.apps.serve.candidates import CandidateMetrics, NoTables, Refreshing, candidate_doors
+from croupier.apps.serve.estimates import estimate_doors
 from croupier.apps.serve.gate import VISIT
 from croupier.apps.serve.imports.doors import import_doors
 from croupier.apps.serve.metrics import ServiceMetrics
@@ -49,6 +50,7 @@ def make_app(service: Service, tables: Refreshing | None = None) -> FastAPI:
     candidate_doors(app, service, tables)
     import_doors(app, service)
     serve_beacon(app)
+    estimate_doors(app, service)
     document(app)
     return app
 

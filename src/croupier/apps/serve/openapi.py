@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from croupier.apps.serve.answers import Accepted, Decided
 from croupier.apps.serve.arms import ArmChange, ArmsPage
 from croupier.apps.serve.candidates import RefreshRequest
+from croupier.apps.serve.estimates import PATH as ESTIMATES
+from croupier.apps.serve.estimates import document_estimates
 from croupier.apps.serve.imports.arm_rows import ArmRow, ArmsAnswer
 from croupier.apps.serve.imports.rewards import RewardsAnswer
 from croupier.apps.serve.report import PlainReport, Report
@@ -73,6 +75,7 @@ def document(app: FastAPI) -> None:
     audit["responses"] |= _answers({"200": {"type": "array", "items": change}})["responses"]
     _imports(paths, made["components"]["schemas"])
     _document_candidates(made)
+    paths[ESTIMATES]["get"] |= _answers({"200": document_estimates(made)}, "404", "422")
     paths["/v1/experiments"]["get"] |= _answers({"200": {"type": "array", "items": page}})
     _secure(made)
     app.openapi_schema = made

@@ -48,7 +48,7 @@ def door_of(method: str, path: str) -> Door:
     if rest.endswith(_DECIDE):
         return Door("decide", rest.removesuffix(_DECIDE))
     name, _, page = rest.partition("/")
-    reading = method in ("GET", "HEAD") and page in ("", "arms")
+    reading = method in ("GET", "HEAD") and page in ("", "arms", "estimates")
     return Door("any key" if reading else "admin", name)
 
 

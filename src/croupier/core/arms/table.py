@@ -1,6 +1,6 @@
 """The sums of an experiment by period, and how they are read and rolled up."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -53,18 +53,49 @@ class ArmTable:
         A period is as old as its end, so that none is forgotten while it lasts; `period` is its
         length. Discounting and sliding windows are this weighting: reading changes nothing.
         """
+        self._know(arms)
+        total = np.zeros((3, len(arms)))
+        for start, weight in self._weights(watermark, period, age_weight):
+            total += weight * self._column(start)
+        n, r, r2 = (total / _UNITS).tolist()
+        return Reading(tuple(n), tuple(r), tuple(r2))
+
+    def periods(
+        self, watermark: int, period: int, age_weight: Callable[[FloatArray], FloatArray]
+    ) -> tuple[tuple[int, ...], FloatArray]:
+        """Every arm that was ever tried, and what `read` adds up, period by period.
+
+        n, Σr and Σr² have the shape (3, T, K). A period's trials are compared with one another,
+        also with those of an arm that is no more.
+
+        >>> table = ArmTable()
+        >>> table.add(0, 5, Sums.of(MICRO, 0.5))
+        >>> table.periods(watermark=10, period=5, age_weight=np.ones_like)[1].tolist()
+        [[[1.0]], [[1.0]], [[1.0]]]
+        """
+        everyone = tuple(sorted({arm for found in self._periods.values() for arm in found}))
+        self._know(everyone)
+        weighted = [
+            weight * self._column(start)
+            for start, weight in self._weights(watermark, period, age_weight)
+        ]
+        columns = np.stack(weighted, axis=1) if weighted else np.zeros((3, 0, len(everyone)))
+        return everyone, np.asarray(columns / _UNITS[..., None])
+
+    def _know(self, arms: Sequence[int]) -> None:
         if self._arms != tuple(arms):
             self._arms, self._columns = tuple(arms), {}
-        total = np.zeros((3, len(arms)))
+
+    def _weights(
+        self, watermark: int, period: int, age_weight: Callable[[FloatArray], FloatArray]
+    ) -> Iterator[tuple[int, float]]:
         starts = np.fromiter(self._periods, dtype=np.float64)
         rolled_up = starts + DAY + HOURLY_FOR <= watermark
         ends = starts + np.where(rolled_up, DAY, period)
         weights = age_weight(np.maximum(watermark - ends, 0.0))
-        for start, weight in zip(self._periods, weights, strict=True):
+        for start, weight in zip(self._periods, weights.tolist(), strict=True):
             if weight > 0:
-                total += weight * self._column(start)
-        n, r, r2 = (total / _UNITS).tolist()
-        return Reading(tuple(n), tuple(r), tuple(r2))
+                yield start, weight
 
     def _column(self, period: int) -> FloatArray:
         column = self._columns.get(period)

@@ -1,5 +1,7 @@
 """What every policy shares: the floor, and how it reads an arm's past."""
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -7,6 +9,8 @@ from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
+from croupier.core.arms.sums import Reading
+from croupier.core.arms.table import ArmTable
 
 MOST_FLOOR = 0.5
 """The largest share that floors may take together."""
@@ -85,6 +89,17 @@ class Allocation(
         if self.sliding_window is not None:
             weight = np.where(age < self.sliding_window, weight, 0.0)
         return weight
+
+    def reading(
+        self,
+        table: ArmTable,
+        arms: Sequence[int],
+        watermark: int,
+        period: int,
+        bounds: tuple[float, float],  # noqa: ARG002 - for those that shift what they read
+    ) -> Reading:
+        """What the posterior of these arms is made of; a trial earns within `bounds`."""
+        return table.read(arms, watermark, period, self.age_weight)
 
     def problem(self, arms: int) -> str | None:
         """Why this policy cannot serve so many arms, or None."""

@@ -1,0 +1,128 @@
+"""Numbers that can be believed: many simulated runs, and how often each method is right.
+
+Seeds are stated; arms are drawn in batches by Thompson sampling with a floor of 1 %, beliefs taken
+as normal. The A/A world: two arms of 5 %, 500 visitors an hour, 14 days, a look each hour.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.report import Row, at_least, at_most
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.adaptive import adaptive_mean
+from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
+from croupier.core.worlds.batches import play, thompson_shares
+from croupier.core.worlds.slow import Counting, delays, play_slow
+
+HOURS, VISITORS = 336, 500
+
+
+def rows(*, quick: bool) -> Iterator[Row]:
+    yield from _false_winners(100 if quick else 2_000)
+    yield from _coverage(2_000 if quick else 8_000)
+    yield from _ratio(1_000 if quick else 4_000)
+    yield from _deconfounded(50 if quick else 400)
+    yield _slow()
+
+
+def _false_winners(runs: int) -> Iterator[Row]:
+    flags, verdicts = [], []
+    for seed in range(max(runs // 500, 1)):
+        cells = play(
+            np.full((HOURS, 2), 0.05), VISITORS, min(runs, 500), np.random.default_rng(seed)
+        )
+        verdicts.append(winners(cells))
+        flags.append(flagged(cells))
+    rate, naive = float(np.mean(np.concatenate(verdicts))), float(np.mean(np.concatenate(flags)))
+    note = f"{runs} runs; the rule P(best) > 95 % names a winner in {naive:.0%} of them"
+    yield at_most("false winners A/A, at any of 336 looks", "share", rate, 0.05, note)
+
+
+def winners(cells: Cells) -> FloatArray:
+    """Whether a verdict was ever given, by run: the ratio's sequence excluded 1 when ripe."""
+    arms = cells.arm(1), cells.arm(0)
+    found = ratio_sequence(Contrast.of(*arms).so_far())
+    ripe = [np.cumsum(arm.r, -1) ** 2 >= LEAST_SUCCESSES * np.cumsum(arm.r2, -1) for arm in arms]
+    return np.asarray(np.any(((found.low > 1) | (found.high < 1)) & ripe[0] & ripe[1], axis=-1))
+
+
+def flagged(cells: Cells) -> FloatArray:
+    """Whether P(best) was ever above 95 % after the first hour, by run."""
+    n, r = np.cumsum(cells.n, axis=1), np.cumsum(cells.r, axis=1)
+    mean = (1.0 + r) / (2.0 + n)
+    best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (n + 3.0)))
+    return np.asarray(np.any(best[:, 1:] > 0.95, axis=(1, 2)))
+
+
+def _coverage(runs: int) -> Iterator[Row]:
+    rates = np.tile([0.05, 0.055], (50, 1))
+    cells = play(rates, 200, runs, np.random.default_rng(11))
+    trials = cells.n.sum(axis=-1)
+    loser, n = adaptive_mean(cells.arm(0), trials), cells.arm(0).n.sum(axis=-1)
+    plain = cells.arm(0).r.sum(axis=-1) / n
+    reach = 1.96 * np.sqrt(plain * (1 - plain) / n)
+    naive = float(np.mean(np.abs(plain - 0.05) < reach))
+    found = float(np.mean((loser.low < 0.05) & (loser.high > 0.05)))
+    note = f"{runs} runs of 50 batches of 200, 5.0 % against 5.5 %; the naive interval: {naive:.1%}"
+    yield at_least("coverage of the losing arm's 95 % interval", "share", found, 0.94, note)
+    yield at_most("the same, not too wide", "share", found, 0.96)
+    ratio = Contrast.of(cells.arm(1), cells.arm(0)).total().ratio()
+    found = float(np.mean((ratio.low < 1.1) & (ratio.high > 1.1)))
+    yield at_least("coverage of the lift's 95 % interval, same runs", "share", found, 0.94)
+
+
+def _ratio(runs: int) -> Iterator[Row]:
+    base = np.linspace(0.02, 0.10, 50)
+    rates = np.stack([base, 1.05 * base], axis=1)
+    cells = play(rates, 2_000, runs, np.random.default_rng(7))
+    pair = cells.arm(1), cells.arm(0)
+    found = float(np.median(Contrast.of(*pair).total().ratio().value))
+    pooled, weighted = (float(np.nanmedian(each(*pair))) for each in (pooled_ratio, weighted_ratio))
+    note = (
+        f"{runs} runs of 50 batches of 2,000, base rate 2 % to 10 %, true ratio 1.05: median "
+        f"{found:.3f}; by propensities {weighted:.3f}, pooled {pooled:.2f}"
+    )
+    yield at_most(
+        "MH ratio, distance of its median from 1.05", "ratio", abs(found - 1.05), 0.01, note
+    )
+
+
+def _deconfounded(runs: int) -> Iterator[Row]:
+    days = np.arange(60)
+    for name, base in {
+        "standing still": np.full(60, 0.05),
+        "in steps of 2 and 8 %": np.where(days // 10 % 2, 0.08, 0.02),
+    }.items():
+        rates = np.stack([base, 1.1 * base, base], axis=1)
+        regret = []
+        for deconfounded in (False, True):
+            dice = np.random.default_rng(4)
+            cells = play(rates, 1_000, runs, dice, deconfounded=deconfounded)
+            lost = (rates.max(axis=1, keepdims=True) - rates) * cells.n
+            regret.append(float(lost.sum(axis=(1, 2)).mean()))
+        yield Row(
+            f"regret of deconfounded Thompson, base rate {name}",
+            "reward",
+            regret[1],
+            "plain",
+            regret[0],
+            note=f"{runs} runs, 60 batches of 1,000, three arms, one of them 10 % better",
+        )
+
+
+def _slow() -> Row:
+    laws, rates = np.stack([delays(0.0, 14), delays(4.0, 14)]), np.array([0.04, 0.05])
+
+    def last_week(counting: Counting) -> float:
+        return float(play_slow(rates, laws, 30, 1_000, counting, seed=1)[:, -7:, 1].mean())
+
+    note = (
+        "300 runs, 1,000 a day, window 14 days, 4 % at once against 5 % after 4 days; waiting "
+        f"{last_week('when over'):.2f}, silence taken for failure {last_week('all at once'):.2f}"
+    )
+    return at_least(
+        "last week's share of the better, slow arm", "share", last_week("as exposed"), 0.95, note
+    )

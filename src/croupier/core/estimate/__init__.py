@@ -1,0 +1,1 @@
+"""What the sums say: lifts, intervals, checks, and verdicts to be believed."""

@@ -1,0 +1,63 @@
+"""What an arm earns, although its share depended on what it earned."""
+
+import numpy as np
+from scipy import special
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.contrast import ALPHA, Between
+
+
+def adaptive_mean(
+    arm: Cells, trials: FloatArray, alpha: float = ALPHA, *, positive: bool = True
+) -> Between:
+    """Q = Σ_t h_t Γ_t / Σ_t h_t N_t: adaptively weighted, augmented inverse propensity weighting.
+
+    `trials` are the N_t of all arms in each period, shape (…, T). With m the arm's mean before the
+    period, Γ_t = N_t m + Σwr − m Σw sums the scores of the period's decisions: right on average
+    whatever m is. e_t = n / Σw is the period's propensity, and h_t = √e_t makes scores of a period
+    that rarely showed the arm, which scatter by 1/e_t, count no more than they know. The variance
+    is se² = Σ h_t² Σ (score − Q)² / (Σ h_t N_t)², from the same sums. Where rewards are `positive`
+    (never below 0) the interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
+
+    It takes the arm's mean to be the same in all periods; where the base rate moves it is a mean
+    over them, weighted by h. Not known before the first trial.
+
+    >>> one = np.array([50.0, 50.0])
+    >>> arm = Cells(one, one / 10, one / 10, 2 * one, 4 * one, one / 5, 2 * one / 5, 2 * one / 5)
+    >>> [round(float(x), 3) for x in adaptive_mean(arm, 2 * one)]
+    [0.1, 0.055, 0.182]
+
+    Source: Hadad, Hirshberg, Zhan, Wager & Athey 2021, Confidence intervals for policy evaluation
+    in adaptive experiments (arXiv 1911.02768), with their constant allocation rate.
+    """
+    started = np.maximum.accumulate(arm.n > 0, axis=-1)
+    total = np.where(started, trials, 0.0)
+    past_n, past_r = np.cumsum(arm.n, axis=-1) - arm.n, np.cumsum(arm.r, axis=-1) - arm.r
+    # Before the first trial the best guess is none: it costs precision, never truth.
+    m = np.divide(past_r, past_n, out=np.zeros_like(past_r), where=past_n > 0)
+    h = np.sqrt(_propensities(arm))
+    known = started.any(axis=-1)
+    whole = np.where(known, (h * total).sum(axis=-1), 1.0)
+    error = arm.wr - m * arm.w
+    value = (h * (total * m + error)).sum(axis=-1) / whole
+    away = m - value[..., None]
+    squares = arm.w2r2 - 2.0 * m * arm.w2r + m * m * arm.w2
+    scatter = (h * h * (total * away**2 + 2.0 * away * error + squares)).sum(axis=-1)
+    reach = -special.ndtri(alpha / 2) * np.sqrt(np.maximum(scatter, 0.0)) / whole
+    low, high = value - reach, value + reach
+    if positive:
+        safe = np.where(value > 0, value, 1.0)
+        low = np.where(value > 0, value * np.exp(-reach / safe), 0.0)
+        high = np.where(value > 0, value * np.exp(np.minimum(reach / safe, 700.0)), np.inf)
+    ends = np.where(known, low, -np.inf), np.where(known, high, np.inf)
+    return Between(np.where(known, value, np.nan), *ends)
+
+
+def _propensities(arm: Cells) -> FloatArray:
+    """Of each period, n / Σw; one without trials has the last known (or else the first)."""
+    drawn = arm.n > 0
+    here = np.where(drawn, np.arange(arm.n.shape[-1]), 0)
+    last = np.maximum.accumulate(here, axis=-1)
+    own = np.divide(arm.n, arm.w, out=np.ones_like(arm.n), where=drawn)
+    return np.take_along_axis(own, last, axis=-1)

@@ -1,0 +1,73 @@
+"""Sums by period as arrays: what estimates are functions of."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.scatter import within
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.reward import MICRO
+
+_UNITS = np.array([float(MICRO) ** power for power in (0, 1, 2, 1, 2, 2, 3, 4)])
+
+
+class Cells(NamedTuple):
+    """n, Σr, Σr², Σw, Σw², Σwr, Σw²r, Σw²r² of each period, as plain numbers; w = 1/propensity.
+
+    The last axis is the period of a single arm, shape (…, T), or the arm, shape (…, T, K); axes
+    before it are whatever the caller has many of. Where each slot learns by itself, "period" means
+    a period of one slot: estimates compare arms within it, and it is all that they need to know.
+    """
+
+    n: FloatArray
+    r: FloatArray
+    r2: FloatArray
+    w: FloatArray
+    w2: FloatArray
+    wr: FloatArray
+    w2r: FloatArray
+    w2r2: FloatArray
+
+    @staticmethod
+    def periods(
+        rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]
+    ) -> list[tuple[int, int]]:
+        """The starts of the periods, each with its slot, in the order in which `of` has them."""
+        wanted = set(columns)
+        return sorted({(k.period, k.slot) for k in rows if (k.stratum, k.arm) in wanted})
+
+    @classmethod
+    def of(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> Self:
+        """Cells of shape (T, K) in order of time; a column is a stratum and an arm's number.
+
+        >>> rows = {StateKey("b", 0, 0, 1, "policy", 0): Sums.of(MICRO, 0.25)}
+        >>> cells = Cells.of(rows, [("policy", 0), ("policy", 1)])
+        >>> cells.n.tolist(), cells.wr.tolist()
+        ([[1.0, 0.0]], [[4.0, 0.0]])
+        """
+        places = {column: place for place, column in enumerate(columns)}
+        known = [(key, sums) for key, sums in rows.items() if (key.stratum, key.arm) in places]
+        lines = {period: line for line, period in enumerate(cls.periods(rows, columns))}
+        table = np.zeros((len(_UNITS), len(lines), len(columns)))
+        for key, sums in known:
+            line, place = lines[key.period, key.slot], places[key.stratum, key.arm]
+            table[:, line, place] += np.array([float(each) for each in sums]) / _UNITS
+        return cls(*table)
+
+    def arms(self, places: Sequence[int] | slice) -> "Cells":
+        """Some arms: shape (…, T, K) → (…, T, k)."""
+        return Cells(*(each[..., places] for each in self))
+
+    def arm(self, place: int) -> "Cells":
+        """The periods of one arm: shape (…, T, K) → (…, T)."""
+        return Cells(*(each[..., place] for each in self))
+
+    def together(self) -> "Cells":
+        """All arms as if they were one: shape (…, T, K) → (…, T)."""
+        return Cells(*(each.sum(axis=-1) for each in self))
+
+    def variance(self) -> FloatArray:
+        """The variance of a reward, period by period, of one arm: shape (…, T)."""
+        return within(self.n, self.r, self.r2, -1)

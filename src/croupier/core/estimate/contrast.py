@@ -1,0 +1,172 @@
+"""Two arms compared within periods, whatever base rate and shares do."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.cells import Cells
+
+ALPHA = 0.05
+"""How often an interval may be wrong."""
+
+
+class Between(NamedTuple):
+    """An estimate, and the interval around it; an end that is not known is infinite."""
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+class Contrast(NamedTuple):
+    """What each period says of an arm (1) against another (0); periods add up.
+
+    gained = k n₀ Σr₁ / N and base = k n₁ Σr₀ / N with N = n₀ + n₁; noise₁ and noise₀ are their
+    variances, k² n₀² n₁ σ₁² / N² and k² n₁² n₀ σ₀² / N², and `alike` is their sum if both arms
+    scatter as they do together; size = k n₁ n₀ / N. All are 0 in a period that did not show both:
+    an arm that joined late is compared with what was shown beside it.
+
+    k = 1 is Mantel and Haenszel's weighting. It errs under a bandit: the share of an unlucky arm
+    falls, so the periods in which it was unlucky outweigh those in which it might have recovered.
+    k = N / (2 √(n₀ n₁)) makes each trial of each period count the same, whatever the shares; then
+    the sum of errors is normal as it is when nobody adapts (batched least squares).
+
+    Source: Zhang, Janson & Murphy 2020, Inference for Batched Bandits (arXiv 2002.03217).
+    """
+
+    gained: FloatArray
+    base: FloatArray
+    noise1: FloatArray
+    noise0: FloatArray
+    alike: FloatArray
+    size: FloatArray
+
+    @classmethod
+    def of(cls, arm: Cells, other: Cells, *, stabilised: bool = True) -> "Contrast":
+        """The contrast of each period, shape (…, T).
+
+        A variance is that within the period, so that a base rate which moves does not count as
+        noise, and it is unbiased in periods of two trials as in those of a million.
+
+        >>> one = [Cells(np.array([n]), np.array([r]), *[np.array([r])] * 6)
+        ...        for n, r in ((900.0, 90.0), (100.0, 8.0))]
+        >>> [round(float(each.size[0]), 1) for each in
+        ...  (Contrast.of(*one, stabilised=False), Contrast.of(*one))]
+        [90.0, 150.0]
+        """
+        both = (arm.n > 0) & (other.n > 0)
+        n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
+        k = (n1 + n0) / (2.0 * np.sqrt(n1 * n0)) if stabilised else 1.0
+        part1 = np.where(both, k * n0 / (n1 + n0), 0.0)
+        part0 = np.where(both, k * n1 / (n1 + n0), 0.0)
+        return cls(
+            part1 * arm.r,
+            part0 * other.r,
+            part1**2 * arm.n * arm.variance(),
+            part0**2 * other.n * other.variance(),
+            (part1**2 * arm.n + part0**2 * other.n) * _alike(arm, other),
+            part1 * arm.n,
+        )
+
+    def total(self) -> "Contrast":
+        """All periods: shape (…, T) → (…)."""
+        return Contrast(*(each.sum(axis=-1) for each in self))
+
+    def so_far(self) -> "Contrast":
+        """What was known at the end of each period, shape (…, T)."""
+        return Contrast(*(np.cumsum(each, axis=-1) for each in self))
+
+    def ratio(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
+        """θ = Σ gained / Σ base, a Mantel–Haenszel ratio, with θ·exp(± z·se).
+
+        se² = φ·(Σ noise₁ + θ² Σ noise₀) / (Σ gained)²: Greenland and Robins' estimator with the
+        variance found within periods in place of the Poisson one, so that it serves counts and
+        amounts too. Of a `total`; `dispersion` is φ. Not known while either arm has earned nothing.
+
+        >>> two = Contrast(*map(np.array, (75.0, 60.0, 72.0, 57.0, 129.0, 1500.0)))
+        >>> [round(float(x), 3) for x in two.ratio()]
+        [1.25, 0.897, 1.742]
+
+        Source: Mantel & Haenszel 1959; Greenland & Robins 1985, Estimation of a common effect
+        parameter from sparse follow-up data.
+        """
+        known = (self.gained > 0) & (self.base > 0)
+        gained, base = np.where(known, self.gained, 1.0), np.where(known, self.base, 1.0)
+        value = gained / base
+        noise = dispersion * (self.noise1 + value**2 * self.noise0)
+        reach = np.exp(_z(alpha) * np.sqrt(noise) / gained)
+        low, high = np.where(known, value / reach, 0.0), np.where(known, value * reach, np.inf)
+        return Between(np.where(known, value, np.nan), low, high)
+
+    def difference(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
+        """δ = Σ (gained − base) / Σ size, with δ ± z·√(φ (Σ noise₁ + Σ noise₀)) / Σ size.
+
+        A Mantel–Haenszel difference: each period's own, weighted by its size. Of a `total`.
+
+        >>> two = Contrast(*map(np.array, (75.0, 60.0, 72.0, 57.0, 129.0, 1500.0)))
+        >>> [round(float(x), 4) for x in two.difference()]
+        [0.01, -0.0048, 0.0248]
+
+        Source: Greenland & Robins 1985; weighting as by Cochran 1954.
+        """
+        known, noise = self.size > 0, self.noise1 + self.noise0
+        size = np.where(known, self.size, 1.0)
+        value = (self.gained - self.base) / size
+        reach = _z(alpha) * np.sqrt(dispersion * noise) / size
+        seen = known & (noise > 0)  # rewards that were all alike leave everything open
+        ends = np.where(seen, value - reach, -np.inf), np.where(seen, value + reach, np.inf)
+        return Between(np.where(known, value, np.nan), *ends)
+
+
+def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
+    unknown = np.full_like(above, np.nan)
+    return np.asarray(np.divide(above, below, out=unknown, where=below != 0))
+
+
+def _alike(arm: Cells, other: Cells) -> FloatArray:
+    """The variance of a reward in a period, taken to be the same in both arms."""
+    scatter = np.zeros_like(arm.n)
+    for each in (arm, other):
+        scatter += np.maximum(each.r2 - each.r**2 / np.maximum(each.n, 1.0), 0.0)
+    return scatter / np.maximum(arm.n + other.n - 2.0, 1.0)
+
+
+def _z(alpha: float) -> float:
+    return float(-special.ndtri(alpha / 2))
+
+
+def pooled_ratio(arm: Cells, other: Cells) -> FloatArray:
+    """Σr₁/Σn₁ over Σr₀/Σn₀: the wrong way, shown to be compared with; shape (…, T) → (…).
+
+    Under changing shares it says which arm was shown in good times. In a world whose base rate
+    rises from 2 % to 10 % two arms with a true ratio of 1.05 look like this (FIELD §4.8):
+
+    >>> n1, n0 = np.array([100.0, 900.0]), np.array([900.0, 100.0])
+    >>> p = np.array([0.02, 0.1])
+    >>> cells = [Cells(n, n * q, *[n * q] * 6) for n, q in ((n1, 1.05 * p), (n0, p))]
+    >>> round(float(pooled_ratio(*cells)), 2)
+    3.45
+    """
+    means = [_quotient(each.r.sum(axis=-1), each.n.sum(axis=-1)) for each in (arm, other)]
+    return _quotient(*means)
+
+
+def weighted_ratio(arm: Cells, other: Cells) -> FloatArray:
+    """Σw₁r₁/Σw₁ over Σw₀r₀/Σw₀ in periods that showed both: Hájek's estimator, w = 1/propensity.
+
+    Right when shares change within a period too, where a period's mean is not; noisier, because a
+    rare arm's trials weigh much. Shape (…, T) → (…).
+
+    >>> one = np.array([1.0])
+    >>> two = [Cells(one, one, one, w * one, one, w * r * one, one, one)
+    ...        for w, r in ((10.0, 0.3), (2.0, 0.2))]
+    >>> round(float(weighted_ratio(*two)), 2)
+    1.5
+
+    Source: Hájek 1971, in Foundations of Statistical Inference.
+    """
+    both = (arm.n > 0) & (other.n > 0)
+    sums = [np.where(both, each, 0.0).sum(axis=-1) for each in (arm.wr, other.w, other.wr, arm.w)]
+    return _quotient(sums[0] * sums[1], sums[2] * sums[3])

@@ -1,0 +1,109 @@
+"""One arm against another in every way, and which of those to believe."""
+
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.anytime import difference_sequence, ratio_sequence, ripe
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.contrast import (
+    ALPHA,
+    Between,
+    Contrast,
+    pooled_ratio,
+    weighted_ratio,
+)
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """An estimate, and from where to where it may lie; None is not known."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def of(cls, between: Between) -> Self:
+        """From arrays of no dimension.
+
+        >>> Interval.of(Between(np.array(1.0), np.array(0.5), np.array(np.inf)))
+        Interval(value=1.0, low=0.5, high=None)
+        """
+        return cls(*(number(each) for each in between))
+
+
+class Lift(msgspec.Struct, frozen=True):
+    """How an arm compares with another, periods taken one by one.
+
+    `ratio` (None where rewards may be below 0) and `difference` have 95 % intervals for one look,
+    `ratio_anytime` and `difference_anytime` such as hold at all looks, of all arms, together.
+    `ripe` says whether both arms have earned often enough to be judged. `weighted_ratio` is the
+    second opinion, by inverse propensities; `pooled_ratio` the wrong way, to compare with.
+    """
+
+    against: str
+    periods: int
+    ratio: Interval | None
+    difference: Interval
+    ratio_anytime: Interval | None
+    difference_anytime: Interval
+    weighted_ratio: float | None
+    pooled_ratio: float | None
+    ripe: bool
+
+    @classmethod
+    def of(
+        cls, against: str, arm: Cells, other: Cells, terms: "Terms", *, propensities: bool = True
+    ) -> Self:
+        """From the periods of both, shape (T,); without `propensities` none are weighted by."""
+        contrast = Contrast.of(arm, other)
+        periods, total = int((contrast.size > 0).sum()), contrast.total()
+        factor, alpha = terms.dispersion, terms.alpha / max(terms.comparisons, 1)
+        ratio = Interval.of(total.ratio(ALPHA, factor)) if terms.positive else None
+        anytime = Interval.of(ratio_sequence(total, alpha, factor)) if terms.positive else None
+        return cls(
+            against=against,
+            periods=periods,
+            ratio=ratio,
+            difference=Interval.of(total.difference(ALPHA, factor)),
+            ratio_anytime=anytime,
+            difference_anytime=Interval.of(difference_sequence(total, alpha, factor)),
+            weighted_ratio=number(weighted_ratio(arm, other)) if propensities else None,
+            pooled_ratio=number(pooled_ratio(arm, other)),
+            ripe=bool(ripe(arm, other)),
+        )
+
+    @property
+    def side(self) -> int:
+        """1 where the arm earns more beyond doubt, −1 where it earns less, else 0; at any time."""
+        found, even = self.difference_anytime, 0.0
+        if self.ratio_anytime is not None:
+            found, even = self.ratio_anytime, 1.0
+        if not self.ripe:
+            return 0
+        if found.low is not None and found.low > even:
+            return 1
+        return -1 if found.high is not None and found.high < even else 0
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How strict to be: 1 − alpha over `comparisons` together, wider by the `dispersion`.
+
+    `positive` says that no reward is below 0, so that ratios mean something.
+    """
+
+    alpha: float = ALPHA
+    comparisons: int = 1
+    dispersion: float = 1.0
+    positive: bool = True
+
+
+def number(value: FloatArray | float) -> float | None:
+    """As JSON can carry it: what is not finite is None.
+
+    >>> number(np.array(np.nan)), number(np.float64(2.0))
+    (None, 2.0)
+    """
+    return float(value) if np.isfinite(value) else None

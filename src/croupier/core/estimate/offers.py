@@ -1,0 +1,35 @@
+"""In which periods an arm could be shown: from the history of the arms."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from croupier.core.arms.panels import FloatArray
+from croupier.core.records import ArmSet
+
+
+def offered(
+    starts: Sequence[int], ends: Sequence[int], arms: Sequence[int], history: Sequence[ArmSet]
+) -> FloatArray:
+    """1 where an arm was active from a period's start to its end, else 0, shape (T, K).
+
+    `history` are the versions of the arms, oldest first; the first held since ever. Without any,
+    every arm counts as always active.
+
+    >>> from croupier.core.records import Arm
+    >>> both = (Arm(0, "x"), Arm(1, "y"))
+    >>> history = [ArmSet(experiment="b", version=1, at=5, arms=both[:1]),
+    ...            ArmSet(experiment="b", version=2, at=15, arms=both)]
+    >>> offered([0, 10, 20], [10, 20, 30], [0, 1], history).tolist()
+    [[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    found = np.ones((len(starts), len(arms)))
+    from_, until = np.array(starts, dtype=np.float64), np.array(ends, dtype=np.float64)
+    for place, version in enumerate(history):
+        began = version.at if place else -np.inf
+        ended = history[place + 1].at if place + 1 < len(history) else np.inf
+        meanwhile = (from_ < ended) & (until > began)
+        active = {arm.number for arm in version.arms if arm.status == "active"}
+        away = np.array([arm not in active for arm in arms], dtype=bool)
+        found[np.ix_(meanwhile, away)] = 0.0
+    return found

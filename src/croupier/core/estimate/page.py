@@ -1,0 +1,114 @@
+"""The estimates of one experiment: every arm, checks, and a verdict."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from croupier.core.estimate.adaptive import adaptive_mean
+from croupier.core.estimate.anytime import ripe
+from croupier.core.estimate.balance import Balance
+from croupier.core.estimate.lift import Interval, Lift
+from croupier.core.estimate.panel import Known, Panel
+from croupier.core.estimate.verdict import Verdict, decide
+
+
+class ArmEstimate(msgspec.Struct, frozen=True):
+    """One arm: trials, the mean of one with its interval, lifts, and where traffic goes.
+
+    `best` is P(this arm is best), by which traffic is allocated: it is no verdict. `balance_z`
+    says how far Σ 1/propensity is from the number of trials.
+    """
+
+    arm: str
+    status: str
+    n: int
+    mean: Interval
+    lift: Lift | None
+    lift_holdout: Lift | None
+    weight: float
+    best: float | None
+    balance_z: float | None
+
+
+class Estimates(msgspec.Struct, frozen=True):
+    """The answer of GET /v1/experiments/{name}/estimates, about the current reward version.
+
+    `holdout` compares the policy as a whole with the holdout. `dispersion` is φ, `widened` the
+    factor that variances were multiplied by. `balance_p` is the anytime-valid p of the
+    sample-ratio check over all arms, `balance_alarm` whether it is below 1e-4.
+    """
+
+    name: str
+    reward_version: int
+    periods: int
+    trials: int
+    arms: list[ArmEstimate]
+    holdout: Lift | None
+    dispersion: float
+    widened: float
+    balance_p: float | None
+    balance_alarm: bool
+    verdict: Verdict
+
+
+def estimates(known: Known, worth: float = 0.0) -> Estimates:
+    """Everything that the sums say; `worth` is what a trial must earn more to be worth a change."""
+    panel = Panel(known)
+    checked = panel.balance()
+    lines = [_line(panel, checked, place) for place in range(len(panel.arms))]
+    whole = panel.policy.together()
+    return Estimates(
+        name=known.declaration.spec.name,
+        reward_version=known.declaration.reward_version,
+        periods=len({start for start, _ in panel.periods}),
+        trials=round(float(whole.n.sum())),
+        arms=lines,
+        holdout=panel.over_holdout(whole),
+        dispersion=panel.spread.phi,
+        widened=panel.spread.factor,
+        balance_p=None if checked is None else checked.least,
+        balance_alarm=checked is not None and checked.alarm,
+        verdict=_verdict(panel, lines, checked, worth),
+    )
+
+
+def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
+    arm, cells = panel.arms[place], panel.policy.arm(place)
+    weight, best = panel.served.get(arm.number, (0.0, None))
+    mean = adaptive_mean(cells, panel.trials, positive=panel.terms.positive)
+    return ArmEstimate(
+        arm=arm.name,
+        status=arm.status,
+        n=round(float(cells.n.sum())),
+        mean=Interval.of(mean),
+        lift=panel.lift(place),
+        lift_holdout=panel.over_holdout(cells) if panel.slots == 1 else None,
+        weight=weight,
+        best=best,
+        balance_z=None if checked is None else float(checked.z[place]),
+    )
+
+
+def _verdict(
+    panel: Panel, lines: Sequence[ArmEstimate], checked: Balance | None, worth: float
+) -> Verdict:
+    if checked is not None and checked.alarm:
+        arm = panel.arms[int(np.argmin(checked.p))].name
+        return Verdict(
+            f"no verdict: {arm} was not shown as often as its propensities say "
+            f"(p = {checked.least:.1g}); see docs/howto/read-the-estimates.md"
+        )
+    tried = {
+        place: 0.0 if line.lift is None else line.lift.difference.value
+        for place, line in enumerate(lines)
+        if line.n and line.status == "active"
+    }
+    known = {place: value for place, value in tried.items() if value is not None}
+    lifts = [(line.arm, line.lift) for line in lines if line.lift and line.status == "active"]
+    if len(known) < 2:
+        return decide(panel.default_name, None, [], lifts, worth)
+    leader = max(known, key=lambda place: known[place])
+    first = panel.policy.arm(leader)
+    rivals, judged = panel.rivals(leader), bool(ripe(first, first))
+    return decide(panel.default_name, lines[leader].arm, rivals, lifts, worth, judged=judged)

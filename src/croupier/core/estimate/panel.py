@@ -1,0 +1,109 @@
+"""What is known of an experiment, as arrays, and how to compare its arms."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import msgspec
+
+from croupier.core.arms.dispersion import dispersion
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.arms.table import HOURLY_FOR
+from croupier.core.duration import DAY
+from croupier.core.estimate.anytime import difference_sequence
+from croupier.core.estimate.balance import Balance, balance
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.contrast import Contrast
+from croupier.core.estimate.lift import Interval, Lift, Terms
+from croupier.core.estimate.offers import offered
+from croupier.core.estimate.verdict import Rival
+from croupier.core.records import ArmSet, Declaration
+from croupier.core.snapshot import Snapshot
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What estimates are made of: declaration, arms and their history, sums, what is served."""
+
+    declaration: Declaration
+    arms: ArmSet
+    rows: Mapping[StateKey, Sums]
+    watermark: int = 0
+    snapshot: Snapshot | None = None
+    history: Sequence[ArmSet] = ()
+
+
+class Panel:
+    """The sums as arrays, and what follows from the declaration."""
+
+    def __init__(self, known: Known) -> None:
+        self.known, self.arms = known, known.arms.arms
+        spec, version = known.declaration.spec, known.declaration.reward_version
+        rows = {key: sums for key, sums in known.rows.items() if key.reward_version == version}
+        strata = [(stratum, arm.number) for stratum in ("policy", "holdout") for arm in self.arms]
+        both = Cells.of(rows, strata)
+        self.periods = Cells.periods(rows, strata)
+        self.policy = both.arms(slice(len(self.arms)))
+        self.held_out = both.arms(slice(len(self.arms), None)).together()
+        self.trials = self.policy.n.sum(axis=-1) / self.slots
+        names = [arm.name for arm in self.arms]
+        self.default = [names.index(name) for name in spec.defaults if name in names]
+        self.spread = dispersion(self.policy.n, self.policy.r, self.policy.r2)
+        self.terms = Terms(
+            comparisons=len(self.arms) - len(self.default),
+            dispersion=self.spread.factor,
+            positive=spec.reward.bounds[0] >= 0,
+        )
+
+    @cached_property
+    def served(self) -> dict[int, tuple[float, float]]:
+        """By arm's number, its weight and P(arm is best), as they are published."""
+        snapshot = self.known.snapshot
+        if snapshot is None:
+            return {}
+        shares = zip(snapshot.weights, snapshot.posterior.best().tolist(), strict=True)
+        return dict(zip(snapshot.arms, shares, strict=True))
+
+    @property
+    def slots(self) -> int:
+        """How many trials a decision makes within a row: where slots are pooled, one a slot."""
+        spec = self.known.declaration.spec
+        return spec.slots if spec.ranking == "pooled" else 1
+
+    def balance(self) -> Balance | None:
+        """The sample-ratio check; none where a trial need not be a decision."""
+        if self.slots > 1 or not self.periods:
+            return None
+        starts, watermark = [start for start, _ in self.periods], self.known.watermark
+        length = self.known.declaration.spec.period
+        ends = [s + (DAY if s + DAY + HOURLY_FOR <= watermark else length) for s in starts]
+        numbers = [arm.number for arm in self.arms]
+        return balance(self.policy, offered(starts, ends, numbers, self.known.history))
+
+    def lift(self, place: int) -> Lift | None:
+        """Over the default; None for the default itself."""
+        if place in self.default:
+            return None
+        other = self.policy.arms(self.default).together()
+        return Lift.of(self.default_name, self.policy.arm(place), other, self.terms)
+
+    def over_holdout(self, arm: Cells) -> Lift | None:
+        """Over the held-out units; None while there are none."""
+        if not self.held_out.n.sum():
+            return None
+        return Lift.of("holdout", arm, self.held_out, self.terms, propensities=False)
+
+    @property
+    def default_name(self) -> str:
+        """The default, or the arms of the default slate."""
+        return ", ".join(self.known.declaration.spec.defaults)
+
+    def rivals(self, leader: int) -> list[Rival]:
+        """Every other active arm, and how much more than the leader it may earn."""
+        active = [place for place, arm in enumerate(self.arms) if arm.status == "active"]
+        pairs = max(len(active) * (len(active) - 1) // 2, 1)
+        first, found = self.policy.arm(leader), []
+        for place in active:
+            if place != leader:
+                contrast = Contrast.of(self.policy.arm(place), first).total()
+                more = difference_sequence(contrast, self.terms.alpha / pairs, self.spread.factor)
+                found.append(Rival(self.arms[place].name, Interval.of(more)))
+        return found

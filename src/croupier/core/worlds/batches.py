@@ -1,0 +1,64 @@
+"""Many runs of one bandit at once, in batches: what estimates are tried on."""
+
+import numpy as np
+from scipy import special
+
+from croupier.core.arms.deconfounded import Effects
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.cells import Cells
+
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+
+
+def thompson_shares(mean: FloatArray, deviation: FloatArray) -> FloatArray:
+    """P(arm is best) of independent normal beliefs, shape (…, K): quick, not exact.
+
+    >>> thompson_shares(np.array([0.06, 0.05]), np.array([0.004, 0.003])).round(4).tolist()
+    [0.9772, 0.0228]
+    """
+    points = mean[..., None] + deviation[..., None] * _NODES  # (…, K, nodes)
+    shares = np.ones_like(points)
+    for other in range(mean.shape[-1]):
+        below = (points - mean[..., other, None, None]) / deviation[..., other, None, None]
+        below[..., other, :] = np.inf
+        shares *= special.ndtr(below)
+    best = shares @ _WEIGHTS
+    return np.asarray(best / best.sum(axis=-1, keepdims=True))
+
+
+def play(
+    rates: FloatArray,
+    batch: int,
+    runs: int,
+    dice: np.random.Generator,
+    *,
+    floor: float = 0.01,
+    deconfounded: bool = False,
+) -> Cells:
+    """Thompson sampling with a floor on rewards of 0 or 1, `runs` times: cells (runs, T, K).
+
+    `rates` are the arms' rates by period, shape (T, K); each period is one batch drawn with the
+    shares that the trials before it suggest: Beta(1, 1) beliefs, taken as normal.
+
+    >>> cells = play(np.full((3, 2), 0.5), 100, 7, np.random.default_rng(1))
+    >>> cells.n.shape, bool(np.all(cells.n.sum(axis=-1) == 100.0))
+    ((7, 3, 2), True)
+    """
+    periods, arms = rates.shape
+    shown, earned, shares = np.zeros((3, runs, periods, arms))
+    for period in range(periods):
+        if deconfounded:
+            effects = Effects.fit(shown[:, :period], earned[:, :period])
+            n = effects.trials
+            r = n * np.clip(effects.mean, 0.0, 1.0)
+        else:
+            n, r = shown[:, :period].sum(axis=1), earned[:, :period].sum(axis=1)
+        a, b = 1.0 + r, 1.0 + n - r
+        mean = a / (a + b)
+        best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
+        shares[:, period] = floor + (1.0 - arms * floor) * best
+        shown[:, period] = dice.multinomial(batch, shares[:, period])
+        earned[:, period] = dice.binomial(shown[:, period].astype(np.int64), rates[period])
+    w = 1.0 / shares
+    wr = w * earned
+    return Cells(shown, earned, earned, w * shown, w * w * shown, wr, w * wr, w * wr)

@@ -1,0 +1,49 @@
+"""Runs of a known world as the rows of sums that learning keeps."""
+
+import numpy as np
+
+from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.panel import Known
+from croupier.core.experiment import Experiment
+from croupier.core.records import Arm, ArmSet, Declaration
+from croupier.core.reward import MICRO, Reward, Term
+
+HOUR = 3_600_000
+_UNITS = [MICRO**power for power in (0, 1, 2, 1, 2, 2, 3, 4)]
+
+
+def rows(cells: Cells, stratum: str = "policy", arms: tuple[int, ...] = ()) -> dict[StateKey, Sums]:
+    """Cells (T, K) of one run as rows: one an hour and arm that was shown."""
+    found = {}
+    periods, count = cells.n.shape
+    for period in range(periods):
+        for place in range(count):
+            if cells.n[period, place]:
+                arm = arms[place] if arms else place
+                key = StateKey("b", arm, 0, 1, stratum, period * HOUR)
+                values = [float(each[period, place]) for each in cells]
+                found[key] = Sums(*(round(v * u) for v, u in zip(values, _UNITS, strict=True)))
+    return found
+
+
+def one(cells: Cells, run: int = 0) -> Cells:
+    """A single run."""
+    return Cells(*(each[run] for each in cells))
+
+
+def known(cells: Cells, held_out: dict[StateKey, Sums] | None = None) -> Known:
+    """What is known of an experiment with clicks as its rewards, after that run."""
+    names = tuple("abcdefgh"[: cells.n.shape[-1]])
+    spec = Experiment("b", names, names[0], Reward({"click": Term(1.0)}))
+    arms = tuple(Arm(number, name) for number, name in enumerate(names))
+    return Known(
+        Declaration(version=1, reward_version=1, at=0, spec=spec),
+        ArmSet(experiment="b", version=1, at=0, arms=arms),
+        rows(cells) | (held_out or {}),
+    )
+
+
+def steady(rates: list[float], periods: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """The same rates in all periods, shape (T, K)."""
+    return np.tile(np.array(rates), (periods, 1))

@@ -1,0 +1,38 @@
+"""The sample-ratio check: silent while shares and propensities agree, whatever one looks at."""
+
+import numpy as np
+
+from croupier.core.estimate.balance import balance
+from croupier.core.estimate.cells import Cells
+from croupier.core.worlds.batches import play
+
+
+def test_adaptation_alone_is_no_alarm() -> None:
+    """At p < 0.05 at any of 20 looks: 19 of 200 or more come by chance once in 200 seeds."""
+    cells = play(np.tile([0.05, 0.06, 0.05], (40, 1)), 500, 200, np.random.default_rng(1))
+    least = np.ones(200)
+    for looks in range(2, 41, 2):
+        seen = Cells(*(each[:, :looks] for each in cells))
+        least = np.minimum(least, balance(seen, np.ones((looks, 3))).p.min(axis=-1) * 3)
+    assert (least < 0.05).sum() < 19
+    assert (least < 1e-4).sum() == 0
+
+
+def test_impressions_that_are_lost_are_noticed() -> None:
+    cells = play(np.tile([0.05, 0.06], (40, 1)), 2_000, 20, np.random.default_rng(1), floor=0.2)
+    lost = Cells(*(each * np.array([1.0, 0.9]) for each in cells))
+    assert np.all(balance(lost, np.ones((40, 2))).p.min(axis=-1) * 2 < 1e-4)
+
+
+def test_an_arm_that_is_never_shown_is_noticed() -> None:
+    cells = play(np.tile([0.05, 0.05], (40, 1)), 500, 5, np.random.default_rng(1))
+    kept = np.ones((40, 2))
+    kept[5:, 1] = 0.0  # cached pages: it is drawn, and nobody sees it
+    gone = Cells(*(each * kept for each in cells))
+    assert np.all(balance(gone, np.ones((40, 2))).p.min(axis=-1) * 2 < 1e-4)
+
+
+def test_a_single_arm_is_shown_for_certain() -> None:
+    n = np.full((3, 1), 10.0)
+    found = balance(Cells(*[n] * 8), np.ones((3, 1)))
+    assert (found.z.tolist(), found.p.tolist(), found.alarm) == ([0.0], [1.0], False)

@@ -31,7 +31,7 @@ Slots = Annotated[
     int | None, typer.Option(min=1, help="How many arms each visit is shown; 1 if not said.")
 ]
 RankingName = Annotated[
-    str | None, typer.Option(help='"pooled" or "slots": whether slots learn together.')
+    str | None, typer.Option(help="pooled, slots, position or cascade: how slots are learned.")
 ]
 SomeConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="Take all settings from this file …")

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Self
 
+import numpy as np
 from msgspec.structs import replace
 
+from croupier.core.arms.examination import attended, examination
 from croupier.core.arms.posterior import read_posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import StateKey, Sums
@@ -93,11 +95,18 @@ def publish(
     spec = declaration.spec
     active = [arm for arm in arms.arms if arm.status == "active"]
     numbers = tuple(arm.number for arm in active)
-    posteriors = []
-    for slot in range(spec.slots if spec.ranking == "slots" else 1):
-        table = tables.get(slot) or ArmTable()
-        reading = spec.policy.reading(table, numbers, watermark, spec.period, spec.reward.bounds)
-        posteriors.append(read_posterior(spec.posterior, reading, spec.reward, spec.prior))
+    readings = [
+        spec.policy.reading(
+            tables.get(slot) or ArmTable(), numbers, watermark, spec.period, spec.reward.bounds
+        )
+        for slot in range(1 if spec.ranking == "pooled" else spec.slots)
+    ]
+    seen = examination(readings) if spec.ranking == "position" else np.ones(len(readings))
+    if spec.ranking != "slots":
+        readings = [attended(readings, seen)]
+    posteriors = [
+        read_posterior(spec.posterior, reading, spec.reward, spec.prior) for reading in readings
+    ]
     first, *further = posteriors
     slots = min(spec.slots, len(numbers))
     made = Snapshot(
@@ -125,5 +134,6 @@ def publish(
         bag=spec.bag,
         rankings=pack_ranks(rank_arms(spec.policy, posteriors, strata, spec.slots)),
         further=tuple(further),
+        examination=tuple(seen.tolist()) if spec.ranking == "position" else (),
     )
     return replace(ranked, weights=tuple(ranked.menu().inclusion))

@@ -11,8 +11,9 @@ from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.policies.registry import Policy
 
-Ranking = Literal["pooled", "slots"]
-"""Whether an arm earns the same in every slot, or each slot has posteriors of its own."""
+Ranking = Literal["pooled", "slots", "position", "cascade"]
+"""How slots are learned: alike in every slot; each for itself; alike but for how often a slot is
+looked at; or looked at from the first on until something is rewarded."""
 
 Places = NDArray[np.uint16]
 """Rankings of arms by their place in the snapshot, best first; one a row."""

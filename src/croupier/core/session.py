@@ -37,7 +37,8 @@ class SessionFold:
     The earliest impressed decision is the randomisation: its arms are the trials, with its
     propensities (those of being shown at all, where slots are pooled). Later decisions add
     outcomes to those arms only. Deadline = session end + expose_within + window + lateness, so
-    that no funnel of a session can come after it.
+    that no funnel of a session can come after it. In a cascade nobody looks below what was
+    rewarded: those arms are no trials.
     """
 
     def __init__(self, declarations: Declarations) -> None:
@@ -70,8 +71,11 @@ class SessionFold:
         repeats = len(state) - 1
         for slot, arm in enumerate(first.decision.slate):
             if first.shown[slot]:
-                yield self._observe(key, declaration, state, first, slot, arm, repeats)
+                observation = self._observe(key, declaration, state, first, slot, arm, repeats)
+                yield observation
                 repeats = 0
+                if observation.reward and declaration.spec.ranking == "cascade":
+                    return
 
     def _observe(  # noqa: PLR0913 - the parts of one trial
         self,

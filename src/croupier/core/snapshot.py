@@ -31,7 +31,8 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     `rankings` (zlib of little-endian uint16 places, row by row) alike, and `weights` say how
     likely each arm is to be shown; they sum to the number of slots. `watermark` says up to which
     log time it has learned. Where each slot has a posterior of its own, `posterior` is the first
-    slot's and `further` are the others'. While an arm is `pinned` (until a time in milliseconds,
+    slot's and `further` are the others'; where slots differ only in how often they are looked at,
+    `examination` says so. While an arm is `pinned` (until a time in milliseconds,
     0: until further notice) it is shown, and nothing is learned.
     """
 
@@ -53,6 +54,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     bag: int = 0
     rankings: bytes = b""
     further: tuple[Posterior, ...] = ()
+    examination: tuple[float, ...] = ()
 
     def ranks(self) -> Places:
         """The published rankings, shape (R, depth)."""
@@ -65,15 +67,24 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         if self.slots == 1:
             return Menu(self.arms, self.names, self.weights)
         shuffled = self.policy.shuffled(self.posterior)
-        ranks = self.ranks()[:, : self.slots]
+        ranks = self._placed(self.ranks()[:, : self.slots])
         return Bag(self.arms, self.names, ranks, shuffled, pooled=self.ranking == "pooled")
+
+    def _placed(self, ranks: Places) -> Places:
+        """Rankings as slates: the best arm in the slot that is looked at most, and so on."""
+        if not self.examination:
+            return ranks
+        slots = np.argsort(-np.array(self.examination[: ranks.shape[1]]), kind="stable")
+        placed = np.empty_like(ranks)
+        placed[:, slots] = ranks
+        return placed
 
     def leaders(self) -> Sequence[Leaders]:
         """What menus of fewer arms are made of, where each slot has a posterior of its own.
 
         It takes as long as a publication did, so that whoever makes several keeps it.
         """
-        if self.slots == 1 or self.ranking == "pooled":
+        if self.slots == 1 or self.ranking != "slots":
             return ()
         strata = Strata.of(self.experiment, self.arms, self.bag)
         posteriors = (self.posterior, *self.further)[: self.slots]
@@ -88,8 +99,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         if self.slots == 1:
             return Menu(arms, names, self.weights_among(places))
         shuffled = self.policy.shuffled(self.posterior.take(places))
-        pooled = self.ranking == "pooled"
-        if pooled:
+        if self.ranking != "slots":
             ranks = among(self.ranks(), places, slots)
         else:
             known = leaders or self.leaders()
@@ -98,7 +108,8 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
             posteriors = [each.take(places) for each in (self.posterior, *self.further)]
             strata = Strata.of(self.experiment, self.arms, self.bag).take(places)
             ranks = rank_arms(self.policy, posteriors, strata, slots)[:, :slots]
-        return Bag(arms, names, ranks, shuffled, pooled=pooled)
+        placed = self._placed(ranks)
+        return Bag(arms, names, placed, shuffled, pooled=self.ranking == "pooled")
 
     def weights_among(self, places: Collection[int]) -> tuple[float, ...]:
         """The weights when only the arms at these places may be shown.

@@ -173,3 +173,28 @@ def test_a_change_of_ranking_starts_a_new_reward_version(tmp_path: Path) -> None
         page = house.page("page")
         assert (page["reward_version"], page["observations"]) == (2, 3)
         assert sum(arm["n"] for arm in page["arms"]) == 0
+
+
+def test_in_a_cascade_nothing_below_what_was_rewarded_is_a_trial(tmp_path: Path) -> None:
+    with a_house(tmp_path / "croupier.db", TOML + 'ranking = "cascade"\n') as house:
+        decision = house.decide(name="page")
+        first, second, third = shown(decision)
+        house.report({"kind": "impression", "token": decision["token"]}, click(decision, second))
+        page = house.settle("page")
+        assert page["observations"] == 2
+        known = arms(page)
+        assert [known[name]["n"] for name in (first, second, third)] == [1, 1, 0]
+        assert [one["n"] for one in known[second]["slots"]] == [0, 1, 0]
+
+
+def test_a_page_says_how_often_each_slot_is_looked_at(tmp_path: Path) -> None:
+    with a_house(tmp_path / "croupier.db", TOML + 'ranking = "position"\n') as house:
+        assert house.page("page")["examination"] == [1.0, 1.0, 1.0]
+        for number in range(60):
+            decision = house.decide(f"u-{number}", "page")
+            clicked = [click(decision, name) for name in shown(decision)[:1]]
+            house.report({"kind": "impression", "token": decision["token"]}, *clicked)
+        house.settle("page")
+        page = house.until(lambda page: page["version"] > 1, "page")
+        assert page["examination"][0] == 1.0
+        assert all(0.02 <= seen < 0.7 for seen in page["examination"][1:])

@@ -61,6 +61,7 @@ class Page(msgspec.Struct):
     slots: int
     ranking: str | None
     churn: float | None
+    examination: list[float] | None
     arms: list[ArmPage]
     holdout: Estimate
 
@@ -79,7 +80,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         row for row in standing.sums.items() if row[0].reward_version == declaration.reward_version
     ]
     known = {(stratum, arm): sums for (_, _, stratum, arm), sums in totals(rows).items()}
-    by_slot = _by_slot(rows) if spec.ranking == "slots" and spec.slots > 1 else None
+    by_slot = _by_slot(rows) if spec.slots > 1 and not spec.pools else None
     held_out = [sums for (stratum, _), sums in known.items() if stratum == "holdout"]
     counts = {what: count for (_, what), count in standing.counts.items()}
     left_out = {why: counts.get(why, 0) for why in NOT_LEARNED}
@@ -99,6 +100,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         pinned=_pinned(service, name),
         slots=spec.slots,
         ranking=spec.ranking if spec.slots > 1 else None,
+        examination=list(snapshot.examination) or None if snapshot else None,
         churn=churn(service.cache.history(name, CHURN_OVER + 1)),
         arms=[
             _arm(

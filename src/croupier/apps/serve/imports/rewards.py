@@ -119,7 +119,7 @@ class _Table:
         if arm is None:
             raise RowError("arm", f"{row.arm[:200]!r} is not an arm of {self._name}")
         spec = declaration.spec
-        slots = spec.slots if spec.ranking == "slots" else 1
+        slots = 1 if spec.pools else spec.slots
         if not 0 <= row.slot < slots:
             raise RowError("slot", f"expected 0 to {slots - 1}: what learns for itself")
         at = self._time(row)

@@ -71,10 +71,14 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         return Bag(self.arms, self.names, ranks, shuffled, pooled=self.ranking == "pooled")
 
     def _placed(self, ranks: Places) -> Places:
-        """Rankings as slates: the best arm in the slot that is looked at most, and so on."""
+        """Rankings as slates: the best arm in the slot that is looked at most, and so on.
+
+        Slots that are looked at about equally (within a quarter) keep their order on the page.
+        """
         if not self.examination:
             return ranks
-        slots = np.argsort(-np.array(self.examination[: ranks.shape[1]]), kind="stable")
+        steps = np.round(np.log(self.examination[: ranks.shape[1]]) / np.log(1.25))
+        slots = np.argsort(-steps, kind="stable")
         placed = np.empty_like(ranks)
         placed[:, slots] = ranks
         return placed

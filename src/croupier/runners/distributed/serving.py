@@ -59,6 +59,7 @@ class Server:
         self.service.health = lambda: self._away
         self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
         self.service.take_arms = lambda _: history.follow()
+        self.service.read_arms = history.follow
         history.on_change.append(self._changed)
         self._threads = [
             threading.Thread(target=target, name=f"croupier-{target.__name__}", daemon=True)

@@ -96,7 +96,7 @@ def record_arms(
 
 
 def history(service: Service, name: str) -> list[ArmsPage]:
-    """Every version of an experiment's arms, oldest first; the first of a version, if two made it."""
+    """Every version of an experiment's arms, oldest first; of one made twice, the first."""
     found: dict[int, ArmsPage] = {}
     for entries in entries_between(service.log, ARMS, {}, service.log.ends(ARMS)):
         for record in codec.decode_all(entry.payload for entry in entries):

@@ -95,10 +95,12 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
             now = stores.clock.now()
             if now >= followed + _FOLLOW_EVERY:
                 followed = now
-                _forgiving("declarations", history.follow)
+                if _forgiving("declarations", history.follow):
+                    mended = 0
             if now >= mended + _MEND_EVERY:
                 mended = now
                 _forgiving("the cache", stores.mend)
+                _forgiving("the cache", lambda: stores.declare(history.newest()))
             if not busy:
                 learner.stop.wait(_IDLE_SECONDS)
     except StoppedError as error:
@@ -151,9 +153,10 @@ def _told() -> threading.Event:
     return stop
 
 
-def _forgiving(what: str, action: Callable[[], object]) -> None:
+def _forgiving(what: str, action: Callable[[], object]) -> object:
     """Try; what cannot be done now is done at a later turn."""
     try:
-        action()
+        return action()
     except UnavailableError as error:
         _LOG.warning("%s: again later: %s", what, error)
+        return None

@@ -137,7 +137,7 @@ demo: $(STAMP) ## the whole ring on this machine, with simulated visitors
 	@$(BIN)/croupier demo
 
 demo-distributed: $(TIERS) $(JARS) ## the same as processes on Kafka, PostgreSQL and Redis (a minute)
-	@$(BIN)/python -m tests.services.demo --visitors 10000 --seconds 25
+	@$(BIN)/python -m tests.services.demo --visitors 12000 --seconds 40
 
 # Whom we compare with stays out of .venv, and out of the way of the tools: only benchmarks/ look there.
 PEERS := .peers

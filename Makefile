@@ -28,14 +28,14 @@ SHELL := bash
 # The parts of `test` follow one another, also under `make -j`.
 .NOTPARALLEL:
 
-.PHONY: help setup test quick kill browser services-test check format map lock demo bench clean \
+.PHONY: help setup test quick kill browser services-test check format map lock demo demo-distributed bench clean \
   jars services services-stop
 
 help: ## this list
 	@echo 'Croupier. First `make setup`, then `make demo` to see it run or `make test` to check it.'
 	@echo
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)$$/\1 \2/p' $(firstword $(MAKEFILE_LIST)) \
-	  | while read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
+	  | while read -r name text; do printf '  make %-16s %s\n' "$$name" "$$text"; done
 
 # --- set-up ---------------------------------------------------------------------------------------
 
@@ -135,6 +135,9 @@ lock: $(STAMP) ## resolve requirements/ anew from pyproject.toml (UPGRADE=--upgr
 
 demo: $(STAMP) ## the whole ring on this machine, with simulated visitors
 	@$(BIN)/croupier demo
+
+demo-distributed: $(TIERS) $(JARS) ## the same as processes on Kafka, PostgreSQL and Redis (a minute)
+	@$(BIN)/python -m tests.services.demo --visitors 12000 --seconds 40
 
 # Whom we compare with stays out of .venv, and out of the way of the tools: only benchmarks/ look there.
 PEERS := .peers

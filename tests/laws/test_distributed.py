@@ -5,6 +5,7 @@ with or without its effect; the process is then made anew, and recovers from wha
 in the stores.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from threading import Event
@@ -13,20 +14,22 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
+from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, MemoryStories
 from croupier.apps.observe import Observe
+from croupier.config.backends import Backends
 from croupier.config.services import Stores
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
 from croupier.core.records import Decision, Funnel, Tick
 from croupier.core.reward import Reward, Term
-from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, Commit
+from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, Commit, Standing
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.share import Share
 from croupier.runners.distributed.worker import Worker
+from croupier.runners.ring import Ring
 from tests.laws.oracle import tell
 from tests.laws.streams import HandClock, World, worlds
 from tests.laws.test_chain import text
@@ -174,6 +177,49 @@ def test_a_distributed_ring_learns_what_brute_force_learns_killed_anywhere(
         town.scopes["learn"]._ids
     )
     assert not any(scope.load().open.get("b") for scope in town.scopes.values())
+
+
+def alone(world: World) -> tuple[list[Any], Standing]:
+    """What one process with all in memory makes of it: its observations, and where it stands."""
+    clock = HandClock()
+    log = MemoryLog(clock)
+    states = MemoryState(log)
+    backends = Backends(clock, log, states, MemorySnapshots(), MemoryStories(), lambda: None)  # type: ignore[arg-type]
+    ring = Ring(backends, world.book, world.book.names(), lambda _: None)
+    ring.recover()
+    for stamp, events in world.appends():
+        clock.wall = stamp
+        log.append(EVENTS, [codec.encode(event) for event in events])
+        ring.step()
+    clock.wall = world.end
+    log.append(EVENTS, [TICK])
+    while ring.step():
+        pass
+    entries = log.read(OBSERVATIONS, {}, 10**6)
+    return list(codec.decode_all(entry.payload for entry in entries)), states.load()
+
+
+@given(world=worlds(), partitions=st.integers(1, 4), shares=st.integers(1, 3))
+def test_one_process_and_many_make_the_same_of_the_same_input(
+    world: World, partitions: int, shares: int
+) -> None:
+    observations, stands = alone(world)
+    town = Town(world, partitions, shares, [])
+    for stamp, events in world.appends():
+        town.clock.wall = stamp
+        keys = [event.decision.tracking_id for event in events]
+        town.log.append(EVENTS, [codec.encode(event) for event in events], keys)
+    town.clock.wall = world.end
+    town.log.append(EVENTS, [TICK])
+    town.settle()
+    standing = town.scopes["learn"].load()
+    told = Counter(map(text, output(town, OBSERVATIONS, "observation")))
+    assert told == Counter(map(text, observations))
+    assert standing.sums == stands.sums
+    counts = Counter(stands.counts)
+    for scope in town.scopes.values():
+        counts.subtract(scope.load().counts)
+    assert not any(counts.values())
 
 
 def test_a_funnel_told_again_does_not_open_a_closed_session() -> None:

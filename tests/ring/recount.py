@@ -148,7 +148,7 @@ def read_data(path: Path) -> DataFile:
                 if value
             },
             open=dict(connection.execute("SELECT experiment, value FROM open WHERE value")),
-            late=Counter(map(_late_key, late)),
+            late=Counter(map(late_key, late)),
             snapshots=snapshots,
             position=position or 0,
             end=newest + 1 if newest is not None else 0,
@@ -166,7 +166,7 @@ def decided_at(tracking_id: bytes) -> int:
     return int.from_bytes(tracking_id[:6], "big")
 
 
-def _late_key(event: Raw) -> LateKey:
+def late_key(event: Raw) -> LateKey:
     decision = event["decision"]
     return (
         decision["experiment"],
@@ -241,7 +241,7 @@ def recount(events: list[tuple[int, Raw]], rules: Mapping[str, Rules]) -> Recoun
         decision = event["decision"]
         deadline = decided_at(decision["tracking_id"]) + rules[decision["experiment"]].horizon
         if stamp > deadline:
-            late.add(_late_key(event))
+            late.add(late_key(event))
             continue
         stories.setdefault(decision["tracking_id"], _Story(decision)).take(event)
     impressed = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _BAR = 28
 
 
-def demo(
+def demo(  # noqa: PLR0913 - the options of a command
     visitors: Annotated[int, typer.Option(min=100, help="How many visitors come.")] = 100_000,
     seconds: Annotated[
         float, typer.Option(min=0, help="Spread them over so many seconds, if the machine can.")
@@ -28,6 +28,9 @@ def demo(
     picture: Annotated[
         Path | None, typer.Option(help="Write the shares over time as an SVG file.")
     ] = None,
+    log: Annotated[str, typer.Option(help="On services: kafka://host:port/a-new-name")] = "",
+    states: Annotated[str, typer.Option(help="postgresql://…?schema=a_new_name")] = "",
+    cache: Annotated[str, typer.Option(help="redis://…?prefix=a-new-name")] = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -42,14 +45,27 @@ def demo(
       croupier demo --visitors 20000 --seed 7 --json
 
       croupier demo --picture shares.svg
+
+    With --log, --states and --cache it is the distributed ring, of seven processes.
     """
     import msgspec
 
     from croupier.runners.demo import run
+    from croupier.runners.demo_rings import OneProcess, Processes
+
+    services = [log, states, cache]
+    if any(services) and not all(services):
+        raise typer.BadParameter("--log, --states and --cache go together")
 
     view = _quiet if as_json else _View(visitors)
     with tempfile.TemporaryDirectory(prefix="croupier-demo-") as folder:
-        summary = run(Path(folder), visitors, seconds, seed, kills, view)
+        place = Path(folder)
+        ring = Processes(place, *services) if log else OneProcess(place)
+        try:
+            summary = run(ring, visitors, seconds, seed, kills, view)
+        except BaseException:
+            ring.stop()
+            raise
     if as_json:
         print(msgspec.json.encode(summary).decode())
     else:
@@ -87,7 +103,7 @@ class _View:
             print(f"{'':12} " + "".join(f"{arm['arm']:17}" for arm in page["arms"]))
         if truth.killed > self._killed:
             self._killed = truth.killed
-            print(f"{done:5.0%}  the server was killed −9, and is up again", flush=True)
+            print(f"{done:5.0%}  {truth.victim} was killed −9, and is up again", flush=True)
         if done < self._next and page["open"]:
             return
         if self._next > 1:

@@ -45,14 +45,16 @@ def load_keys(data: Path, environment: Mapping[str, str], *, renew: bool = False
     return keys
 
 
-def read_keys(url: str, environment: Mapping[str, str]) -> Keys:
-    """The keys of data that another process owns: never made, never renewed.
+def read_keys(place: str | Path, environment: Mapping[str, str]) -> Keys:
+    """The keys of data (its URL) or of servers (their file): never made, never renewed.
 
     ConfigError when there are none, or they are unusable.
     """
     if TOKEN_KEYS in environment or UNIT_KEY in environment:
         return _from_environment(environment)
-    data = data_file(url)
+    if isinstance(place, Path):
+        return _from_file(place)
+    data = data_file(place)
     return _from_file(data.with_name(data.name + ".keys"))
 
 

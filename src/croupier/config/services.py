@@ -1,6 +1,6 @@
 """Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from croupier.adapters.kafka import KafkaLog
     from croupier.adapters.redis import RedisSnapshots
 
+_CACHES = ("redis", "rediss", "unix")
 _USED = {"partitions", "replication", "patience"}
 
 
@@ -38,8 +39,9 @@ class Stores(NamedTuple):
     """What the processes of a distributed ring need of the world.
 
     `states` gives each scope (an app, or its share of the partitions) positions of its own. `cache`
-    is where snapshots are published and kept, `front` where servers look; `mend` puts there again
-    what it has lost; `close` lets go of everything.
+    is where snapshots are published and kept, `front` where servers look; `declare` tells what is
+    declared to those who read there only; `mend` puts there again what it has lost; `close` lets
+    go of everything.
     """
 
     clock: Clock
@@ -47,6 +49,7 @@ class Stores(NamedTuple):
     states: Callable[[str], StateStore]
     cache: SnapshotCache
     front: SnapshotCache
+    declare: Callable[[Mapping[str, bytes]], object] = lambda _: None
     mend: Callable[[], object] = lambda: None
     close: Callable[[], None] = lambda: None
 
@@ -75,6 +78,7 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
             lambda scope: PostgresState(database, scope),
             cache,
             front,
+            front.declare,
             cache.mend,
             opened.pop_all().close,
         )
@@ -84,8 +88,9 @@ def open_services(
     services: Services, scope: str, stories: Path, *, read_only: bool = False
 ) -> Backends:
     """The same as the backends of one scope, with open stories in a file."""
-    clock, log, states, cache, *_, close = open_stores(services, read_only=read_only)
-    return Backends(clock, log, states(scope), cache, StoryFile(stories), close)
+    one = open_stores(services, read_only=read_only)
+    stories_file = StoryFile(stories)
+    return Backends(one.clock, one.log, one.states(scope), one.cache, stories_file, one.close)
 
 
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
@@ -112,10 +117,19 @@ def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
 
 def open_cache(url: str) -> "RedisSnapshots":
     """The snapshots that a redis:// URL names: all that a server of decisions needs."""
-    _scheme(url, "cache", "redis", "rediss", "unix")
+    _scheme(url, "cache", *_CACHES)
     with _extra("redis", "redis"):
         from croupier.adapters.redis import RedisSnapshots  # noqa: PLC0415 - an extra
     return RedisSnapshots(*_take(url, "prefix"))
+
+
+def is_cache(url: str) -> bool:
+    """Whether a URL names a Redis.
+
+    >>> is_cache("redis://127.0.0.1:6379/0"), is_cache("croupier.db")
+    (True, False)
+    """
+    return urlsplit(url).scheme in _CACHES
 
 
 def _scheme(url: str, what: str, *schemes: str) -> tuple[str, str]:

@@ -38,8 +38,13 @@ def audit(records: Iterable[Declaration | ArmSet | Refill]) -> Iterator[Change]:
     ('ops', {'arms': {'x': 'active'}}, {'arms': {'x': 'paused'}})
     """
     known: dict[tuple[str, str], Fields] = {}
+    newest: dict[str, int] = {}
     for record in records:
         experiment, what, version, fields = _read(record)
+        if isinstance(record, ArmSet):
+            if version <= newest.get(experiment, 0):
+                continue  # another server was first with this version: it never held
+            newest[experiment] = version
         old = known.get((experiment, what), {})
         known[experiment, what] = fields
         before, after = _differences(old, fields)

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Self
 from weakref import finalize
 
@@ -14,6 +15,7 @@ from croupier.client.messages import CallError
 from croupier.core.menus import NoArmLeftError
 from croupier.local.answer import make_request, tell
 from croupier.local.follower import Follower
+from croupier.local.source import DEFAULT_KEYS
 
 
 class LocalCroupier:
@@ -34,19 +36,21 @@ class LocalCroupier:
         every: float = 1.0,
         stale_after: float = 10.0,
         open_timeout: float = 5.0,
+        keys: str | os.PathLike[str] = DEFAULT_KEYS,
         environment: Mapping[str, str] = os.environ,
         **reporting: Any,
     ) -> None:
         """ConfigError or ValueError for settings that cannot work; all else shows in decisions.
 
         Args:
-            url: what the server publishes to, as it was given to `croupier up --data`.
+            url: what `croupier up --data` was given, or `croupier learn --cache`: redis://…
             defaults: what to show, by experiment, when nothing can be decided; a list for a slate.
             report_url: the server that takes reports; without it, hand the token on.
             every: seconds between two looks at what is published.
             stale_after: seconds without a whole look after which decisions are `degraded`.
             open_timeout: seconds that this call may wait for the first look.
-            environment: where the keys are, if they are not in the file beside the data.
+            keys: for Redis, the file that `croupier serve --keys` shares.
+            environment: where the keys are, if they are not in a file.
             reporting: further arguments of `croupier.client.Croupier`, for the reports.
         """
         if not (every > 0 and stale_after > 0 and open_timeout >= 0):
@@ -57,7 +61,7 @@ class LocalCroupier:
         self._reports = Croupier(report_url, {}, **reporting) if report_url else None
         self.after_fork()
         processes.watch(self)
-        self._follower = Follower(url, environment, every, stale_after)
+        self._follower = Follower(url, Path(keys), environment, every, stale_after)
         finalize(self, self._follower.close)
         self._follower.wait(open_timeout)
 

@@ -4,17 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from croupier.apps.serve.service import Limits, Service, TrackingIds
 from croupier.client import processes
 from croupier.clock import Clock
-from croupier.config.backends import Backends, data_file, open_backends
-from croupier.config.keys import Keys, read_keys
+from croupier.config.backends import Backends
+from croupier.config.keys import Keys
 from croupier.core.declarations import Declarations
 from croupier.core.snapshot import Snapshot
 from croupier.core.token import Signer
-from croupier.ports import ARMS, Positions
-from croupier.runners.declare import read_declarations
+from croupier.local.source import Source, check_source, open_source
 
 _LOG = logging.getLogger("croupier.local")
 _REOPEN_SECONDS = 60.0
@@ -30,14 +31,20 @@ class Follower:
     """
 
     def __init__(
-        self, url: str, environment: Mapping[str, str], every: float, stale_after: float
+        self,
+        url: str,
+        keys: Path,
+        environment: Mapping[str, str],
+        every: float,
+        stale_after: float,
     ) -> None:
-        data_file(url)  # ConfigError now, rather than a default for ever
-        self._url, self._environment = url, environment
+        check_source(url)  # ConfigError now, rather than a default for ever
+        self._url, self._environment, self._keys_file = url, environment, keys
+        self._shown = _without_password(url)
         self._every, self._stale_after = every, stale_after
         self._keys: Keys | None = None
         self._declarations, self._snapshots = Declarations(), dict[str, Snapshot]()
-        self._ends: Positions = {}
+        self._stamp: object = None
         self._closed, self.error = False, "nothing was read yet"
         self._service: Service | None = None
         self.after_fork()
@@ -70,7 +77,7 @@ class Follower:
         age = time.monotonic() - self._looked_at
         if age <= self._stale_after:
             return None
-        return f"{self._url} was last read {age:.0f} s ago: {self.error}"
+        return f"{self._shown} was last read {age:.0f} s ago: {self.error}"
 
     def stats(self) -> dict[str, int]:
         """How often it looked, how long ago it last saw all, and whether that is too long."""
@@ -101,53 +108,58 @@ class Follower:
     # --- in the thread ----------------------------------------------------------------------------
 
     def _run(self, stop: threading.Event, looked: threading.Event) -> None:
-        backends: Backends | None = None
+        source: Source | None = None
         opened = 0.0
         while not stop.is_set():
             try:
-                if backends is None:
-                    backends, opened = open_backends(self._url, read_only=True), time.monotonic()
-                self._look(backends)
+                if source is None:
+                    source = open_source(self._url, self._keys_file, self._stamp)
+                    opened = time.monotonic()
+                self._look(source)
                 old = time.monotonic() - opened > _REOPEN_SECONDS
                 failed = ""
             except Exception as error:  # noqa: BLE001 - decisions go on with what there is
                 old, failed = True, f"{type(error).__name__}: {error}"
             self._note(failed)
-            if backends is not None and old:
-                backends.close()
-                backends = None
+            if source is not None and old and not source.lasting:
+                source.close()
+                source = None
             looked.set()
-            stop.wait(self._every)
-        if backends is not None:
-            backends.close()
+            if source is None or failed:
+                stop.wait(self._every)
+            else:
+                source.rest(stop, self._held(), self._every)
+        if source is not None:
+            source.close()
 
     def _note(self, failed: str) -> None:
         self.looks += 1
         if failed:
             self.failures += 1
             if failed != self.error:
-                _LOG.warning("%s cannot be read, what is known stays in use: %s", self._url, failed)
+                _LOG.warning("%s cannot be read, known things stay in use: %s", self._shown, failed)
         else:
             if self.error and self.failures:
-                _LOG.warning("%s is read again", self._url)
+                _LOG.warning("%s is read again", self._shown)
             self._looked_at = time.monotonic()
         self.error = failed
 
-    def _look(self, backends: Backends) -> None:
+    def _look(self, source: Source) -> None:
         """Take what is new; a new service where declarations or keys have changed."""
-        keys, ends = read_keys(self._url, self._environment), backends.log.ends(ARMS)
-        changed = self._service is None or keys != self._keys or ends != self._ends
+        keys, stamp = source.keys(self._environment), source.stamp()
+        changed = self._service is None or keys != self._keys or stamp != self._stamp
         if changed:
-            self._declarations = read_declarations(backends)
-        for name in self._declarations.names():
-            snapshot = backends.cache.latest(name)
-            if snapshot is not None:
-                self._snapshots[name] = snapshot
-                if self._service is not None and not changed:
-                    self._service.accept(snapshot)
+            self._declarations = source.declarations()
+        for snapshot in source.snapshots(self._declarations.names(), self._held()):
+            self._snapshots[snapshot.experiment] = snapshot
+            if self._service is not None and not changed:
+                self._service.accept(snapshot)
         if changed:
-            self._keys, self._ends = keys, ends
-            self._service = self._make_service(backends, keys)
+            self._keys, self._stamp = keys, stamp
+            self._service = self._make_service(source.world, keys)
+
+    def _held(self) -> dict[str, int]:
+        return {name: snapshot.version for name, snapshot in self._snapshots.items()}
 
     def _make_service(self, world: Backends | Service, keys: Keys) -> Service:
         """What a server decides with, from what was read last."""
@@ -167,3 +179,13 @@ class Follower:
         for snapshot in self._snapshots.values():
             service.accept(snapshot)
         return service
+
+
+def _without_password(url: str) -> str:
+    """The URL as it may be logged.
+
+    >>> _without_password("redis://me:secret@host:6379/0")
+    'redis://host:6379/0'
+    """
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

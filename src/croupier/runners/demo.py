@@ -1,14 +1,12 @@
 """The demo: a real server, visitors over real HTTP, a kill −9, and the accounts."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from croupier.runners.demo_rings import Ring
 from croupier.runners.visitors import Caller, Truth, Visitor
 
 RATES = {
@@ -23,7 +21,12 @@ RATES = {
 EXPERIMENT = "headline"
 STREAMS, STEPS = 4, 10
 _MOST_DELAY = 0.9
-_TOML = f"""
+_SETTLE_SECONDS = 60
+
+
+def toml_of() -> str:
+    """The experiment: a second stands for fifteen minutes; lateness outlasts a restart."""
+    return f"""
 [[experiment]]
 name = "{EXPERIMENT}"
 arms = {list(RATES)}
@@ -36,7 +39,6 @@ session = "none"
 refresh = "500ms"
 surface = "front page"
 """
-"""Time compressed: a second stands for fifteen minutes. Lateness outlasts a restart."""
 
 
 class Summary(msgspec.Struct):
@@ -60,69 +62,33 @@ class Summary(msgspec.Struct):
     share_over_time: dict[str, list[float]]
 
 
-class Server:
-    """A real `croupier up` in a process of its own, on a port that it picked."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, 0
-        self._process: subprocess.Popen[str] | None = None
-        (folder / "croupier.toml").write_text(_TOML)
-
-    def start(self) -> tuple[str, int]:
-        """Start, or start again on the same data and port; where it listens."""
-        command = [sys.executable, "-m", "croupier", "up", "--log-level", "warning"]
-        command += ["--config", "croupier.toml", "--data", "demo.db", "--port", str(self._port)]
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command, cwd=self._folder, stdout=subprocess.PIPE, text=True
-        )
-        line = self._process.stdout.readline() if self._process.stdout else ""
-        if not line.startswith("listening on "):
-            raise RuntimeError(f"the server did not start: {line!r}")
-        self._port = int(line.rsplit(":", 1)[1])
-        return "127.0.0.1", self._port
-
-    def kill(self) -> None:
-        """Kill −9: no goodbye, no flush."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """SIGTERM, and wait."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(timeout=20)
-
-
 def run(
-    folder: Path,
+    ring: Ring,
     visitors: int,
     seconds: float,
     seed: int,
     kills: int,
     watch: Callable[[Truth, Any], None],
 ) -> Summary:
-    """Run the demo in a folder of its own; `watch` sees the truth and the server's page."""
-    server = Server(folder)
-    host, port = server.start()
+    """Run the demo on a ring; `watch` sees the truth and the server's page."""
+    addresses = ring.start(toml_of())
     truth = Truth(tuple(RATES), visitors, STEPS)
     share, rest = divmod(visitors, STREAMS)
     streams = [
         Visitor(
-            f"{seed}-{number}", share + (number < rest), seconds, Caller(host, port), EXPERIMENT,
-            RATES, truth, _MOST_DELAY,
+            f"{seed}-{number}", share + (number < rest), seconds,
+            Caller(*addresses[number % len(addresses)]), EXPERIMENT, RATES, truth, _MOST_DELAY,
         )
         for number in range(STREAMS)
     ]  # fmt: skip
-    began, caller = time.monotonic(), Caller(host, port)
+    began, caller = time.monotonic(), Caller(*addresses[0])
     for stream in streams:
         stream.start()
     killed = 0
     while any(stream.is_alive() for stream in streams):
         time.sleep(0.25)
         if killed < kills and truth.decisions > visitors * (killed + 1) / (kills + 1):
-            server.kill()
-            server.start()
+            truth.victim = ring.kill()
             killed += 1
             truth.killed = killed
         watch(truth, caller.request("GET", f"/v1/experiments/{EXPERIMENT}"))
@@ -131,17 +97,18 @@ def run(
         if stream.error is not None:
             raise stream.error
     page = _settled(caller, truth, watch)
-    server.stop()
+    ring.stop()
     return _summarise(truth, page, killed, took)
 
 
 def _settled(caller: Caller, truth: Truth, watch: Callable[[Truth, Any], None]) -> Any:
-    """The server's page once every story has closed."""
-    deadline = time.monotonic() + 30
+    """The server's page once every story has closed and was learned; as it is after a minute."""
+    deadline = time.monotonic() + _SETTLE_SECONDS
     while True:
         page = caller.request("GET", f"/v1/experiments/{EXPERIMENT}")
         watch(truth, page)
-        if page["open"] == 0 or time.monotonic() > deadline:
+        learned = page["observations"] + page["late"] >= truth.decisions
+        if (page["open"] == 0 and learned) or time.monotonic() > deadline:
             return page
         time.sleep(0.25)
 

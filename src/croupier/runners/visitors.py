@@ -57,7 +57,7 @@ class Truth:
         self.arms, self.visitors = tuple(arms), visitors
         self.decisions = 0
         self.resent = 0
-        self.killed = 0
+        self.killed, self.victim = 0, ""
         self.shown: Counter[str] = Counter()
         self.clicks: Counter[str] = Counter()
         self.over_time = [Counter[str]() for _ in range(steps)]

@@ -1,11 +1,12 @@
 """Arm states in PostgreSQL, every intermediate one; a transaction a commit."""
 
 from collections.abc import Collection
+from uuid import UUID, uuid4
 
 from croupier.adapters.postgres.database import Connection, Database
 from croupier.adapters.postgres.ids import add_ids, drop_ids
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.ports import Commit, Positions, Standing, already_in
+from croupier.ports import Commit, Positions, StaleError, Standing, already_in
 
 _KEY = ", ".join(StateKey._fields)
 _SUMS = ", ".join(Sums._fields)
@@ -38,11 +39,12 @@ class PostgresState:
 
     Positions and watermark belong to a `scope` (an app, or an app's share of the partitions); sums,
     counts, ids and late records to all scopes together. Commits of a schema follow one another: an
-    advisory lock sees to it.
+    advisory lock sees to it. Each writer has a name of its own, so that a commit of another
+    process to the very same positions is not taken for one of ours that was sent again.
     """
 
     def __init__(self, database: Database, scope: str = "learn") -> None:
-        self._database, self._scope = database, scope
+        self._database, self._scope, self._writer = database, scope, uuid4()
 
     def load(self, experiment: str | None = None) -> Standing:
         """Where learning stands, as of one moment."""
@@ -83,6 +85,7 @@ class PostgresState:
 
         def apply(connection: Connection) -> None:
             if already_in(commit, _positions(connection, self._scope)):
+                _must_be(self._writer, connection, self._scope)
                 return
             add_ids(connection, commit.ids)
             _add_sums(connection, commit, self._scope)
@@ -121,15 +124,22 @@ class PostgresState:
                 [(self._scope, partition, at) for partition, at in commit.positions.items()],
             )
             cursor.execute(
-                "INSERT INTO progress VALUES (%s, %s) "
-                "ON CONFLICT (scope) DO UPDATE SET watermark = excluded.watermark",
-                (self._scope, commit.watermark),
+                "INSERT INTO progress VALUES (%s, %s, %s) ON CONFLICT (scope) "
+                "DO UPDATE SET watermark = excluded.watermark, writer = excluded.writer",
+                (self._scope, commit.watermark, self._writer),
             )
 
 
 def _positions(connection: Connection, scope: str) -> Positions:
     query = "SELECT partition, position FROM positions WHERE scope = %s"
     return dict(connection.execute(query, (scope,)).fetchall())
+
+
+def _must_be(writer: UUID, connection: Connection, scope: str) -> None:
+    """StaleError when the last commit of this scope is another's."""
+    found = connection.execute("SELECT writer FROM progress WHERE scope = %s", (scope,)).fetchone()
+    if found is None or found[0] != writer:
+        raise StaleError(f"another process commits as {scope}: one of the two must go")
 
 
 def _add_sums(connection: Connection, commit: Commit, scope: str) -> None:

@@ -22,6 +22,11 @@ class Keys(NamedTuple):
         """A channel: the experiment's name, whenever one is published."""
         return f"{self.prefix}:published"
 
+    @property
+    def declared(self) -> str:
+        """A hash: the newest declaration and arms, as MessagePack, by experiment."""
+        return f"{self.prefix}:declared"
+
     def snapshot(self, experiment: str) -> str:
         """A string: the newest snapshot, as MessagePack."""
         return f"{self.prefix}:{experiment}:snapshot"

@@ -79,6 +79,18 @@ class RedisSnapshots:
                     return [codec.decode(payload) for payload in found]
                 self._hear(left)
 
+    def declare(self, records: Mapping[str, bytes]) -> None:
+        """Tell what is declared now, by experiment, to readers that have no log; all or nothing."""
+        with self._answering():
+            if records:
+                self._redis.hset(self.keys.declared, mapping=dict(records))  # type: ignore[arg-type]
+
+    def declared(self) -> dict[str, bytes]:
+        """What was told last; empty after a flush, until it is told again."""
+        with self._answering():
+            found: Any = self._redis.hgetall(self.keys.declared)
+        return {name.decode(): records for name, records in found.items()}
+
     def history(self, experiment: str, limit: int, before: int | None = None) -> list[Snapshot]:
         """The newest `limit` snapshots that are kept, oldest first."""
         if limit < 1:

@@ -76,6 +76,7 @@ def record_arms(
     Where two servers change arms at once, the log says who was first; the other tries again.
     """
     with _LOCK:
+        service.read_arms()
         for _ in range(_TRIES):
             before = service.declarations.arms(name)
             now = service.clock.now()
@@ -95,15 +96,13 @@ def record_arms(
 
 
 def history(service: Service, name: str) -> list[ArmsPage]:
-    """Every version of an experiment's arms, oldest first."""
-    found: list[ArmsPage] = []
+    """Every version of an experiment's arms, oldest first; of one made twice, the first."""
+    found: dict[int, ArmsPage] = {}
     for entries in entries_between(service.log, ARMS, {}, service.log.ends(ARMS)):
-        found += (
-            _page(record)
-            for record in codec.decode_all(entry.payload for entry in entries)
-            if isinstance(record, ArmSet) and record.experiment == name
-        )
-    return found
+        for record in codec.decode_all(entry.payload for entry in entries):
+            if isinstance(record, ArmSet) and record.experiment == name:
+                found.setdefault(record.version, _page(record))
+    return list(found.values())
 
 
 def _apply(arms: ArmSet, wanted: ArmChange, defaults: Collection[str], now: int) -> ArmSet:

@@ -84,6 +84,7 @@ class Service:
         self.health: Callable[[], str | None] = lambda: None
         self.on_arms: Callable[[str], None] = lambda _: None
         self.take_arms: Callable[[ArmSet], None] = declarations.apply
+        self.read_arms: Callable[[], None] = lambda: None  # others may have changed them
         self.behind: Callable[[Positions], bool] = self._behind
         self.unit_key = unit_key
         self._deciders: dict[str, Decider] = {}

@@ -26,8 +26,8 @@ class History:
         self._positions: dict[int, int] = {}
         self.follow()
 
-    def follow(self) -> None:
-        """Take what was declared since; UnavailableError when the log is away."""
+    def follow(self) -> bool:
+        """Take what was declared since: was there any? UnavailableError when the log is away."""
         with self._lock:
             changed: dict[str, None] = {}
             for entries in entries_between(self._log, ARMS, self._positions, self._log.ends(ARMS)):
@@ -40,6 +40,15 @@ class History:
         for name in changed:
             for tell in self.on_change:
                 tell(name)
+        return bool(changed)
+
+    def newest(self) -> dict[str, bytes]:
+        """Of each experiment the newest declaration and arms, encoded: what deciding needs."""
+        book = self.declarations
+        return {
+            name: codec.join([codec.encode(book.latest(name)), codec.encode(book.arms(name))])
+            for name in book.names()
+        }
 
     def knowing(self, action: Callable[[], T]) -> T:
         """What the action answers; once more, after reading on, where a version was unknown."""

@@ -1,6 +1,7 @@
 """learn as a process: observations → sums, each once → snapshots."""
 
 import threading
+from collections.abc import Collection, Mapping
 
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
@@ -17,6 +18,9 @@ from croupier.runners.distributed.worker import insist
 _ENTRIES = 1_024
 KEEP_IDS = 35 * DAY
 """How long ids of observations are kept, in data time, and so how late one may be told again."""
+
+Told = tuple[int, Observation | Imported]
+"""A record and its data time."""
 
 
 class Learner:
@@ -93,7 +97,7 @@ class Learner:
         return self._committed - self._history.declarations.longest_story() - KEEP_IDS
 
     def _commit_of(self, entries: list[Entry]) -> Commit:
-        told: dict[bytes, tuple[int, Observation | Imported]] = {}
+        told: dict[bytes, Told] = {}
         for entry in sorted(entries):
             for record in codec.decode_many(entry.payload):
                 if isinstance(record, Observation):
@@ -103,19 +107,32 @@ class Learner:
                 elif isinstance(record, Marker):
                     self.time.reach(record.source, record.watermark)
         oldest = self._oldest
-        known = self._states.known([each for each, (at, _) in told.items() if at >= oldest])
-        fresh = {each: one for each, one in told.items() if one[0] >= oldest and each not in known}
+        known = self._states.known({id_ for _, one in told.values() for id_ in _ids(one)})
+        fresh = _new(told, known, oldest)
         learned = self.learn.absorb(record for _, record in fresh.values())
         for at, record in told.values():
             if at < oldest:
                 learned.counts[record.experiment, "stale"] += 1
-        ids = {each: at for each, (at, _) in fresh.items()}
-        ids |= {one.content: at for at, one in fresh.values() if isinstance(one, Imported)}
         return Commit(
             positions=self._stored | {one.partition: one.offset + 1 for one in sorted(entries)},
             since=self._stored,
             watermark=self.time.value,
             sums=learned.sums,
             counts=learned.counts,
-            ids=ids,
+            ids={id_: at for at, one in fresh.values() for id_ in _ids(one)},
         )
+
+
+def _ids(record: Observation | Imported) -> tuple[bytes, ...]:
+    """What must not be in the sums already; the same rows under another name count as the same."""
+    return (record.id, record.content) if isinstance(record, Imported) else (record.id,)
+
+
+def _new(told: Mapping[bytes, Told], known: Collection[bytes], oldest: int) -> dict[bytes, Told]:
+    """What was told and is neither in the store, nor told before in other words, nor stale."""
+    seen, fresh = set(known), dict[bytes, Told]()
+    for id_, (at, record) in told.items():
+        if at >= oldest and seen.isdisjoint(_ids(record)):
+            fresh[id_] = at, record
+            seen.update(_ids(record))
+    return fresh

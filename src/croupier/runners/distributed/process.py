@@ -24,7 +24,7 @@ from croupier.runners.http import doors_of, serve
 
 _LOG = logging.getLogger(__name__)
 _TICK = codec.encode(Tick())
-_TICK_EVERY, _MEND_EVERY = 1_000, 5_000
+_TICK_EVERY, _FOLLOW_EVERY, _MEND_EVERY = 1_000, 1_000, 5_000
 _IDLE_SECONDS = 0.05
 
 
@@ -39,7 +39,7 @@ def run_server(
 
     def start() -> tuple[App, Callable[[], None]]:
         stores = insist(lambda: open_stores(services), threading.Event())
-        history = History(stores.log)
+        history = insist(lambda: History(stores.log), threading.Event())
         _wait_for(settings, history)
         server = Server(settings, stores, history, keys)
         server.start()
@@ -55,8 +55,9 @@ def run_worker(
     stop = _told()
     stores = insist(lambda: open_stores(services), stop)
     try:
-        events, funnels = stores.log.ends(EVENTS), stores.log.ends(FUNNELS)
-        history = History(stores.log)
+        events = insist(lambda: stores.log.ends(EVENTS), stop)
+        funnels = insist(lambda: stores.log.ends(FUNNELS), stop)
+        history = insist(lambda: History(stores.log), stop)
         if app == "join":
             worker = Worker(app, JoinPart, stores, history, share.among(events), events, stop)
         else:
@@ -82,20 +83,24 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
     stores = insist(lambda: open_stores(services), stop)
     try:
         insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
-        history = History(stores.log)
-        learner = Learner(stores, history, stop)
+        history = insist(lambda: History(stores.log), stop)
+        learner = insist(lambda: Learner(stores, history, stop), stop)
         learner.recover()
         on_ready()
-        mended = 0
+        followed, mended = 0, 0
         while not learner.stop.is_set():
             busy = learner.step()
             _forgiving("publishing", learner.refresh)
             _forgiving("keeping house", learner.keep_house)
             now = stores.clock.now()
+            if now >= followed + _FOLLOW_EVERY:
+                followed = now
+                if _forgiving("declarations", history.follow):
+                    mended = 0
             if now >= mended + _MEND_EVERY:
                 mended = now
-                _forgiving("declarations", history.follow)
                 _forgiving("the cache", stores.mend)
+                _forgiving("the cache", lambda: stores.declare(history.newest()))
             if not busy:
                 learner.stop.wait(_IDLE_SECONDS)
     except StoppedError as error:
@@ -105,17 +110,23 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
 
 
 class Ticker:
-    """Lets time pass on every event partition: a tick a second where nobody else writes."""
+    """Lets time pass on every event partition: a tick a second where nobody else writes.
+
+    Whether a partition is silent is told by our own clock alone: the broker's may be elsewhere.
+    """
 
     def __init__(self, stores: Stores, worker: Worker) -> None:
-        self._stores, self._worker, self._ticked = stores, worker, 0
+        self._stores, self._worker = stores, worker
+        self._heard, self._since = -1, 0
 
     def turn(self) -> None:
         """Append a tick when one of our partitions has been silent for a second."""
         now = self._stores.clock.now()
-        heard = min((place.part.time.value for place in self._worker.places.values()), default=now)
-        if now - heard >= _TICK_EVERY and now - self._ticked >= _TICK_EVERY:
-            self._ticked = now
+        heard = min((place.part.time.value for place in self._worker.places.values()), default=0)
+        if heard != self._heard:
+            self._heard, self._since = heard, now
+        elif now - self._since >= _TICK_EVERY:
+            self._since = now
             insist(lambda: self._stores.log.append(EVENTS, [_TICK]).result(), self._worker.stop)
 
 
@@ -123,7 +134,7 @@ def _wait_for(settings: Settings, history: History) -> None:
     """Until `learn` has declared what the settings name."""
     wait, said = threading.Event(), False
     while True:
-        history.follow()
+        insist(history.follow, wait)
         known = set(history.declarations.names())
         missing = [spec.name for spec in settings.experiments if spec.name not in known]
         if not missing:
@@ -142,9 +153,10 @@ def _told() -> threading.Event:
     return stop
 
 
-def _forgiving(what: str, action: Callable[[], object]) -> None:
+def _forgiving(what: str, action: Callable[[], object]) -> object:
     """Try; what cannot be done now is done at a later turn."""
     try:
-        action()
+        return action()
     except UnavailableError as error:
         _LOG.warning("%s: again later: %s", what, error)
+        return None

@@ -58,7 +58,8 @@ class Server:
         )
         self.service.health = lambda: self._away
         self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
-        self.service.take_arms = lambda _: history.follow()
+        self.service.take_arms = lambda _: self._follow()
+        self.service.read_arms = self._follow
         history.on_change.append(self._changed)
         self._threads = [
             threading.Thread(target=target, name=f"croupier-{target.__name__}", daemon=True)
@@ -78,6 +79,9 @@ class Server:
             if thread.is_alive():
                 thread.join()
         self._stores.close()
+
+    def _follow(self) -> None:
+        self._history.follow()
 
     def _changed(self, name: str) -> None:
         service = self.service

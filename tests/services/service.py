@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
+"""Processes that this one started, whichever object stops them: somebody must ask how they ended."""
 
 
 class ServiceError(Exception):
@@ -32,7 +34,6 @@ class Service:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
         self._pid_file = folder / "pid"
-        self._child: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -57,8 +58,8 @@ class Service:
         """Its process, if it runs."""
         with suppress(OSError, ValueError):
             pid, _, born = self._pid_file.read_text().partition(" ")
-            if self._child is not None and self._child.pid == int(pid):
-                self._child.poll()  # a dead child would otherwise be listed still
+            if int(pid) in _CHILDREN:
+                _CHILDREN[int(pid)].poll()  # a dead child would otherwise be listed still
             if _born(int(pid)) == born:
                 return int(pid)
         return None
@@ -70,7 +71,7 @@ class Service:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.prepare()
             with (self.folder / "output.log").open("ab") as output:
-                self._child = subprocess.Popen(
+                child = subprocess.Popen(
                     self.command(),
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
@@ -78,7 +79,8 @@ class Service:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-            self._pid_file.write_text(f"{self._child.pid} {_born(self._child.pid)}")
+            _CHILDREN[child.pid] = child
+            self._pid_file.write_text(f"{child.pid} {_born(child.pid)}")
         self.wait_until_it_answers()
 
     def wait_until_it_answers(self) -> None:
@@ -112,9 +114,10 @@ class Service:
 
     def _bury(self) -> None:
         """Wait for its end; a child is asked for its exit code, or it would be listed for ever."""
-        if self._child is not None:
-            self._child.wait(30)
         wait_for(lambda: self.pid is None, 30)
+        for pid, child in [*_CHILDREN.items()]:
+            if child.poll() is not None:
+                del _CHILDREN[pid]
 
     def send(self, what: signal.Signals) -> None:
         """A signal to its process, if it runs."""

@@ -184,7 +184,7 @@ def alone(world: World) -> tuple[list[Any], Standing]:
     clock = HandClock()
     log = MemoryLog(clock)
     states = MemoryState(log)
-    backends = Backends(clock, log, states, MemorySnapshots(), MemoryStories(), lambda: None)  # type: ignore[arg-type]
+    backends = Backends(clock, log, states, MemorySnapshots(), MemoryStories(), lambda: None)
     ring = Ring(backends, world.book, world.book.names(), lambda _: None)
     ring.recover()
     for stamp, events in world.appends():

@@ -128,7 +128,7 @@ def test_a_growing_holdout_keeps_whom_it_holds() -> None:
 
 def test_a_holdout_that_may_not_be_shown_the_default_is_drawn_for_and_trains_nothing() -> None:
     made = choices(decider(holdout=0.5), FEWER, exclude=("x",))
-    held = [choice for choice in made if choice.decision.reason == "holdout"]
+    held = [choice for choice in made if choice.decision.reason == "default"]
     assert p_value([len(held), FEWER - len(held)], [0.5, 0.5]) > P_LEAST
     assert_drawn_as_said(held)
 

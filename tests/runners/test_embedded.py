@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from croupier.runners.ring import Ring
@@ -432,3 +433,33 @@ def wait(until: Callable[[], bool]) -> None:
 def total(page: dict[str, Any]) -> tuple[int, float]:
     """Trials and reward of all arms together."""
     return sum(arm["n"] for arm in page["arms"]), sum(arm["reward_sum"] for arm in page["arms"])
+
+
+def test_where_only_paused_arms_would_be_left_the_default_is_shown_again(data: Path) -> None:
+    with a_house(data, SINGLE) as house:
+        for arm in ("free-trial", "see-recipes"):
+            change = {"change": "pause", "arm": arm}
+            assert house.post(f"/v1/experiments/{NAME}/arms", change).status_code == 200
+        fewer = SINGLE.replace('"install", ', "").replace('"install"', '"free-trial"')
+        house.reopen(fewer)
+        page = arms(house.page())
+        assert {name: arm["status"] for name, arm in page.items()} == {
+            "install": "removed",
+            "free-trial": "active",
+            "see-recipes": "paused",
+        }
+        assert house.decide()["slate"][0]["arm"] == "free-trial"
+
+
+def test_a_token_of_an_arm_that_came_later_is_refused(data: Path) -> None:
+    """After a restore numbers are given again: what was shown then is not what has it now."""
+    with a_house(data, SINGLE) as house:
+        put = {"change": "put", "arm": "new"}
+        before = house.decide()["token"]
+        shown = msgspec.structs.replace(house.read(before), slate=(3,))
+        early = house.signer().sign(shown)
+        assert "arm 3" in house.refusal({"kind": "impression", "token": early})
+        assert house.post(f"/v1/experiments/{NAME}/arms", put).status_code == 200
+        assert "restored" in house.refusal({"kind": "impression", "token": early})
+        later = house.token(slate=(3,))
+        assert house.report({"kind": "impression", "token": later})["accepted"] == 1

@@ -44,7 +44,7 @@ class Choice(NamedTuple):
 class Decider:
     """Decides for one experiment from one snapshot; nothing is written, nothing is random.
 
-    Decisions are made under the newest declaration, also when the snapshot is older than it.
+    Decisions are made under the newest declaration that the snapshot fits, also when it is older.
     What `before` was asked for is prepared.
     """
 
@@ -77,8 +77,9 @@ class Decider:
 
         `eligible` and `exclude` restrict the arms, with weights recomputed, or rankings filtered
         and recounted, for what is left; a slate is shorter where too few are left. `known` names
-        arms that exist but are not drawn. A unit in the holdout is shown the default, or, where
-        the request forbids that, a draw that does not train either. Raises NoArmLeftError.
+        arms that exist but are not drawn. A unit in the holdout is shown the default; where the
+        request or a pause forbids that, it is drawn for and counts for nothing (`default`), neither
+        for the holdout nor for the policy. Raises NoArmLeftError.
         """
         session = 0 if self._session is None else session_at(unit, at, self._session)
         menu = self.menu
@@ -86,11 +87,11 @@ class Decider:
             menu = self.menus.restricted(eligible, exclude, known)
         reason: Reason = "policy"
         if self._holdout > 0 and self._held_out(unit):
-            reason = "holdout"
+            reason = "default" if set(self.spec.defaults) - set(menu.names) else "holdout"
         elif self.snapshot.pinned is not None and self._pinned(menu, at):
             reason = "pinned"
         text = self.text(unit, session, tracking_id)
-        if reason == "holdout" and not set(self.spec.defaults) - set(menu.names):
+        if reason == "holdout":
             drawn = self._default(menu)
         elif reason == "pinned":
             drawn = self._beside_pinned(menu, text)

@@ -26,6 +26,7 @@ class Declarations:
         self._began: dict[str, dict[int, int]] = {}
         self._arms: dict[str, ArmSet] = {}
         self._hands: dict[str, dict[int, str]] = {}
+        self._born: dict[str, dict[int, int]] = {}
         self.refills: dict[tuple[str, int], int] = {}
 
     def apply(self, record: Declaration | ArmSet | Refill) -> None:
@@ -37,12 +38,19 @@ class Declarations:
             last = self._arms.get(record.experiment)
             if last is None or record.version > last.version:
                 self._remember_hands(record)
+                known = self._born.setdefault(record.experiment, {})
+                for arm in record.arms[len(known) :]:
+                    known[arm.number] = 0 if last is None else record.at
                 self._arms[record.experiment] = record
         elif isinstance(record, Refill):
             self.refills[record.experiment, record.reward_version] = record.watermark
         else:
             self._versions.setdefault(record.spec.name, {})[record.version] = record
             self._began.setdefault(record.spec.name, {}).setdefault(record.version, record.at)
+
+    def born(self, experiment: str) -> Mapping[int, int]:
+        """Since when each arm number is given, milliseconds; 0 for those of the first set."""
+        return self._born.get(experiment, {})
 
     def names(self) -> list[str]:
         """Every experiment that was ever declared, in order of its first declaration."""
@@ -58,6 +66,20 @@ class Declarations:
         if declaration is None:
             raise LookupError(f"{experiment} has no declaration {version}: the log is not whole")
         return declaration
+
+    def under(self, experiment: str, version: int) -> Declaration:
+        """What is decided under from a snapshot of this version: the newest declaration.
+
+        But where slots or ranking have changed since, the version itself, until a snapshot of the
+        new kind is there: a slate's shares mean what its own declaration says.
+        """
+        newest, own = self.latest(experiment), self.find(experiment, version)
+        if own is None or (own.spec.slots, own.spec.ranking) == (
+            newest.spec.slots,
+            newest.spec.ranking,
+        ):
+            return newest
+        return own
 
     def latest(self, experiment: str) -> Declaration:
         """The newest version; KeyError when it was never declared."""
@@ -145,7 +167,8 @@ class Declarations:
     def _next_arms(self, spec: Experiment, at: int, first: Sequence[str]) -> Iterator[ArmSet]:
         """What the file changes: names that it did not have before, and names that it lost.
 
-        Arms that were put, paused or removed otherwise stay as they are.
+        Arms that were put, paused or removed otherwise stay as they are; but where that would leave
+        none to show, the default is active again.
         """
         last = self._arms.get(spec.name)
         if last is None:
@@ -160,6 +183,8 @@ class Declarations:
         else:  # the table says what else is shown
             there = {arm.name for arm in last.arms if arm.status != "removed"}
             changed = arm_changes.put(last, [name for name in spec.defaults if name not in there])
+        if not any(arm.status == "active" for arm in changed.arms):
+            changed = arm_changes.set_status(changed, "active", spec.defaults)
         if changed != last:
             yield msgspec.structs.replace(
                 changed, version=last.version + 1, at=at, by="config", change="declared"

@@ -8,6 +8,8 @@ from croupier.core.menu import Menu
 from croupier.core.snapshot import Snapshot
 
 MOST_MENUS, MOST_BAGS = 512, 64
+_MOST_PLACES = 200_000
+"""So many arms, counted once a menu, are kept at most: menus of many arms are few."""
 _WARMED = 8
 """So many of the sets of arms that were last asked for have their menus when a snapshot comes."""
 
@@ -31,10 +33,12 @@ class Menus:
         self.kept: dict[tuple[frozenset[int], int], Menu | Bag] = {}
         self.asked: dict[Asked, frozenset[int]] = {}
         self._snapshot = snapshot
+        most = MOST_MENUS if snapshot.slots == 1 else MOST_BAGS
+        self._most = max(2, min(most, _MOST_PLACES // len(snapshot.arms)))
         self._leaders: Sequence[Leaders] | None = None
         self._places = {name: place for place, name in enumerate(snapshot.names)}
         if before is not None and before.whole.arms == self.whole.arms:
-            for places in [*before.asked.values()][-_WARMED:]:
+            for places in [*before.asked.values()][-min(_WARMED, self._most) :]:
                 self.among(places, snapshot.slots)
 
     def restricted(
@@ -60,7 +64,7 @@ class Menus:
             if self._leaders is None:
                 self._leaders = self._snapshot.leaders()
             menu = self._snapshot.menu_among(sorted(places), slots, self._leaders)
-            if len(self.kept) >= (MOST_MENUS if self._snapshot.slots == 1 else MOST_BAGS):
+            if len(self.kept) >= self._most:
                 self.kept.pop(next(iter(self.kept)))
             self.kept[places, slots] = menu
         return menu

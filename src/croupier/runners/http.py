@@ -13,6 +13,7 @@ from croupier.apps.serve.candidates import Refreshing
 from croupier.apps.serve.doors import make_app
 from croupier.apps.serve.gate import Gate
 from croupier.apps.serve.hot import HotDoors
+from croupier.apps.serve.origins import OwnPages
 from croupier.apps.serve.service import Limits, Service
 from croupier.config.access import read_access
 from croupier.config.errors import ConfigError
@@ -33,9 +34,10 @@ def limits_of(settings: Settings, oldest: int | None) -> Limits:
 def doors_of(settings: Settings, service: Service, tables: Refreshing | None = None) -> App:
     """The ASGI application, behind a gate where there is anything to ask."""
     access = read_access(settings.server, settings.limits, settings.api_keys)
-    doors = HotDoors(service, make_app(service, tables))
+    ordinary = make_app(service, tables)
     if not access.guards:
-        return doors
+        return HotDoors(service, OwnPages(ordinary))
+    doors = HotDoors(service, ordinary)
     return Gate(access, doors, service.clock.now, service.counters)
 
 

@@ -167,3 +167,15 @@ def test_openapi_knows_the_page(shared: House) -> None:
     page = document["paths"]["/v1/experiments/{name}"]["get"]["responses"]
     assert "$ref" in page["200"]["content"]["application/json"]["schema"]
     assert "404" in page
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+def test_a_page_of_another_origin_changes_nothing_also_without_keys(
+    house: House, kind: str
+) -> None:
+    change, path = {"change": "pin", "arm": "install"}, f"/v1/experiments/{NAME}/arms"
+    foreign = {"origin": "https://evil.example", "content-type": kind}
+    assert house.post(path, change, **foreign).status_code == 403
+    assert house.page()["pinned"] is None
+    own = {"origin": str(house.client.base_url).rstrip("/")}
+    assert house.post(path, change, **own).status_code == 200

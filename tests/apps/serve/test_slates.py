@@ -198,3 +198,40 @@ def test_a_page_says_how_often_each_slot_is_looked_at(tmp_path: Path) -> None:
         page = house.until(lambda page: page["version"] > 1, "page")
         assert page["examination"][0] == 1.0
         assert all(0.02 <= seen < 0.7 for seen in page["examination"][1:])
+
+
+@pytest.mark.parametrize(("before", "after"), [(TOML, SLOTS), (SLOTS, TOML)])
+def test_until_a_snapshot_of_the_new_kind_is_there_slates_are_of_the_old(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    """Else their shares and slots would be taken for what they are not."""
+    with a_house(tmp_path / "croupier.db", before) as house:
+        old = house.embedded.service.snapshot("page")
+        assert old is not None
+        house.reopen(after)
+        service = house.embedded.service
+        declared = service.declarations.latest("page")
+        assert declared.version == 2
+        service._deciders.clear()
+        service.accept(old)
+        decision = house.read(house.decide(name="page")["token"])
+        assert decision.declaration == 1
+        assert bool(decision.inclusions) == (before == TOML)
+        service.redeclare("page")
+        assert house.read(house.decide(name="page")["token"]).declaration == 1
+
+
+def test_a_paused_default_ends_the_holdout_and_does_not_dilute_it(tmp_path: Path) -> None:
+    with a_house(tmp_path / "croupier.db", TOML + "holdout = 0.5\n") as house:
+        answer = house.post("/v1/experiments/page/arms", {"change": "pause", "arm": "unit-1"})
+        assert answer.status_code == 200
+        house.until(lambda _: "unit-1" not in str(house.decide(name="page")["slate"]), "page")
+        made = [house.decide(f"v-{number}", "page") for number in range(60)]
+        assert {decision["reason"] for decision in made} == {"policy", "default"}
+        for decision in made:
+            house.report({"kind": "impression", "token": decision["token"]})
+        page = house.settle("page")
+        assert page["holdout"]["n"] == 0
+        left_out = sum(decision["reason"] == "default" for decision in made)
+        assert page["not_learned_by"]["default"] == 3 * left_out
+        assert page["observations"] == 3 * (60 - left_out)

@@ -91,6 +91,7 @@ class Ingest:
                 raise RefusedError("token", str(error)) from None
         else:
             decision = self._plain.read(report, received, visit and visit.key)
+        self._must_know_arms(decision)
         return Event(
             decision=decision,
             kind=kind,
@@ -99,6 +100,19 @@ class Ingest:
             value=self._value(decision, report),
             id=report.id or "" if kind != IMPRESSION else "",
         )
+
+    def _must_know_arms(self, decision: Decision) -> None:
+        """Numbers are given once; but data restored from an older copy give some of them again."""
+        service = self._service
+        latest = decision.at + (0 if service.one_clock else service.limits.skew)
+        born = service.declarations.born(decision.experiment)
+        for arm in decision.slate:
+            if born.get(arm, latest + 1) > latest:
+                raise RefusedError(
+                    "token",
+                    f"token shows arm {arm}, which was not there yet: were the data restored from "
+                    "an older copy?",
+                )
 
     def _reports(self, body: bytes) -> list[Any]:
         reports = read_reports(body)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from croupier.apps.serve.asgi import Header, Message, Scope, Send
+from croupier.apps.serve.asgi import App, Header, HttpError, Message, Receive, Scope, Send, respond
 
 _EXPOSED = (b"access-control-expose-headers", b"date, retry-after")  # the beacon goes by them
 _CREDENTIALS = (b"access-control-allow-credentials", b"true")  # sendBeacon always has them
@@ -44,6 +44,25 @@ class Origins:
             await send(message)
 
         return sending
+
+
+class OwnPages:
+    """Ordinary doors where no gate is: no page of another origin may change anything.
+
+    A browser sends a simple POST anywhere on its own, and says whose page it was. Deciding and
+    reporting stay open: they change no more than any visitor may.
+    """
+
+    def __init__(self, behind: App) -> None:
+        self._behind, self._own = behind, Origins(())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a POST from a foreign page, pass on the rest."""
+        if scope["type"] == "http" and scope["method"] != "GET" and not self._own.admit(scope):
+            error = HttpError(403, "a page of another origin may not change anything here")
+            await respond(send, error.status, error.body, error.headers)
+            return
+        await self._behind(scope, receive, send)
 
 
 def _is_own(scope: Scope, origin: bytes) -> bool:

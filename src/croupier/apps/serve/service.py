@@ -85,6 +85,7 @@ class Service:
         self.on_arms: Callable[[str], None] = lambda _: None
         self.take_arms: Callable[[ArmSet], None] = declarations.apply
         self.read_arms: Callable[[], None] = lambda: None  # others may have changed them
+        self.one_clock = True
         self.behind: Callable[[Positions], bool] = self._behind
         self.unit_key = unit_key
         self._deciders: dict[str, Decider] = {}
@@ -107,13 +108,16 @@ class Service:
         name = snapshot.experiment
         current = self._deciders.get(name)
         if current is None or current.snapshot.version < snapshot.version:
-            self._deciders[name] = Decider(snapshot, self.declarations.latest(name), current)
+            under = self.declarations.under(name, snapshot.declaration)
+            self._deciders[name] = Decider(snapshot, under, current)
 
     def redeclare(self, name: str) -> None:
-        """Decide under the newest declaration from now on, from the snapshot that is served."""
+        """Decide under the newest declaration, as far as the snapshot that is served fits it."""
         current = self._deciders.get(name)
-        if current is not None and current.spec != self.declarations.latest(name).spec:
-            self._deciders[name] = Decider(current.snapshot, self.declarations.latest(name))
+        if current is not None:
+            under = self.declarations.under(name, current.snapshot.declaration)
+            if current.spec != under.spec:
+                self._deciders[name] = Decider(current.snapshot, under)
 
     def snapshot(self, name: str) -> Snapshot | None:
         """What is being served for an experiment."""

@@ -58,6 +58,7 @@ class Server:
         )
         self.service.health = lambda: self._away
         self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
+        self.service.one_clock = False
         self.service.take_arms = lambda _: self._follow()
         self.service.read_arms = self._follow
         history.on_change.append(self._changed)

@@ -1,5 +1,6 @@
 """Master data of arms imported: put, paused or removed together."""
 
+from contextlib import suppress
 from typing import get_args
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from croupier.apps.serve.arms import record_arms
 from croupier.apps.serve.imports.rewards import RejectedRow
 from croupier.apps.serve.service import Service
-from croupier.core.arm_changes import ArmChangeError, become
+from croupier.core.arm_changes import ArmChangeError, become, put
 from croupier.core.past import RowError
 from croupier.core.records import ArmSet, Status
 
@@ -93,6 +94,8 @@ def _apply(
         else:
             said.setdefault(row.arm, (number, row))
     order = get_args(Status)
+    with suppress(ArmChangeError):  # in one piece; where a name cannot be, row by row below
+        arms = put(arms, [row.arm for _, row in said.values() if row.status == "active"])
     for number, row in sorted(said.values(), key=lambda each: order.index(each[1].status)):
         try:
             arms = become(arms, row.arm, row.status, defaults)

@@ -87,7 +87,8 @@ class Export:
         source = self._backends.log
         starts = source.since(topic, stamp)
         found = [source.read(topic, {partition: at}, 1) for partition, at in starts.items()]
-        return min((day_of(entries[0].stamp) for entries in found if entries), default=None)
+        stamps = [entries[0].stamp for entries in found if entries]  # others may write meanwhile
+        return min((day_of(each) for each in stamps if each >= stamp), default=None)
 
     def _is_trimmed(self, topic: str) -> bool:
         source = self._backends.log

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
-"""Processes that this one started, whichever object stops them: somebody must ask how they ended."""
+"""Processes that this one started, whichever object stops them: somebody must bury them."""
 
 
 class ServiceError(Exception):

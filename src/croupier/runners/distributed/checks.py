@@ -1,4 +1,4 @@
-"""The checks behind `croupier doctor` on services: what each process has done, and when."""
+"""The checks behind `croupier doctor` on services: who stands where."""
 
 from collections.abc import Iterator
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from threading import Event
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ from croupier.core.experiment import Experiment
 from croupier.core.records import Decision, Funnel, Tick
 from croupier.core.reward import Reward, Term
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, Commit, Standing
+from croupier.runners.distributed import learning
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
@@ -130,6 +132,19 @@ class Town:
             self.processes[name] = self._started(self.makers[name])
             return True
 
+    def act(self, name: str) -> None:
+        """All that can be done, and a trim, after which all is killed: nothing may be missed."""
+        if name != "rest":
+            MemoryLog.append(self.log, EVENTS, [TICK])
+            self.settle()
+        if name != "trim":
+            return
+        learner = self.processes["learn"]
+        assert isinstance(learner, Learner)
+        learner._retention = 0
+        learner.trim()
+        self.processes = {name: self._started(make) for name, make in self.makers.items()}
+
     def settle(self) -> None:
         while sum(self.turn(name) for name in self.processes):
             pass
@@ -220,6 +235,28 @@ def test_one_process_and_many_make_the_same_of_the_same_input(
     for scope in town.scopes.values():
         counts.subtract(scope.load().counts)
     assert not any(counts.values())
+
+
+@given(
+    world=worlds(),
+    partitions=st.integers(1, 3),
+    turns=st.lists(st.sampled_from(["rest", "turn", "turn", "trim"]), min_size=1),
+)
+def test_trimming_takes_nothing_that_anybody_has_to_read_again(
+    world: World, partitions: int, turns: list[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning, "MOST_SKEW", 1)  # clocks agree here: trim all that may go
+        town, told = Town(world, partitions, 2, []), tell(world.log, world.book)
+        for place, (stamp, events) in enumerate(world.appends()):
+            town.clock.wall = stamp
+            keys = [event.decision.tracking_id for event in events]
+            MemoryLog.append(town.log, EVENTS, [codec.encode(event) for event in events], keys)
+            town.act(turns[place % len(turns)])
+        town.clock.wall = world.end
+        MemoryLog.append(town.log, EVENTS, [TICK])
+        town.act("trim")
+    assert town.scopes["learn"].load().sums == told.sums(world.book)
 
 
 def test_a_funnel_told_again_does_not_open_a_closed_session() -> None:

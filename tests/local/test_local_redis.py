@@ -127,12 +127,13 @@ def test_a_unit_is_shown_what_a_server_would_show_it(house: House) -> None:
 def test_what_is_published_is_heard_of_at_once_and_what_is_declared_is_followed(
     house: House,
 ) -> None:
+    more = TOML.replace('["x", "y"]', '["x", "y", "new"]')
     with local(house, every=50.0) as croupier:
         assert croupier.decide("button", "u").version == 1
-        house.declare(TOML.replace('["x", "y"]', '["x", "y", "new"]'))
+        house.declare(more)
         until(lambda: croupier.decide("button", "u").version == 2)  # long before `every`
     with local(house, every=0.1) as croupier:
-        house.declare(TOML + TOML.split("\n\n")[1].replace('"button"', '"another"'))
+        house.declare(more + TOML.split("\n\n")[1].replace('"button"', '"another"'))
         until(lambda: not croupier.decide("another", "u", default="x").is_default)
         assert croupier.decide("button", "u", eligible=["new"]).arm == "new"
 

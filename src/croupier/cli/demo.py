@@ -71,16 +71,20 @@ def demo(  # noqa: PLR0913 - the options of a command
     else:
         _report(summary)
     if picture:
-        from croupier.runners.picture import share_picture
-
-        names = list(summary.share_over_time)
-        steps = len(summary.best_arm_share_over_time)
-        times = [summary.visitors * (step + 1) / steps for step in range(steps)]
-        shares = [[summary.share_over_time[name][step] for name in names] for step in range(steps)]
-        picture.write_text(share_picture("Share of each headline", times, names, shares))
-        print(f"wrote {picture}", file=sys.stderr)
+        _draw(summary, picture)
     if summary.lost or summary.doubled:
         raise typer.Exit(1)
+
+
+def _draw(summary: "Summary", picture: Path) -> None:
+    from croupier.runners.picture import share_picture
+
+    names = list(summary.share_over_time)
+    steps = len(summary.best_arm_share_over_time)
+    times = [summary.visitors * (step + 1) / steps for step in range(steps)]
+    shares = [[summary.share_over_time[name][step] for name in names] for step in range(steps)]
+    picture.write_text(share_picture("Share of each headline", times, names, shares))
+    print(f"wrote {picture}", file=sys.stderr)
 
 
 def _quiet(truth: "Truth", page: Any) -> None:

@@ -9,14 +9,19 @@ import typer
 from croupier.cli.options import Config, Data, Json
 
 
-def doctor(
+def doctor(  # noqa: PLR0913 - the options of a command
     config: Config = Path("croupier.toml"),
     data: Data = "croupier.db",
     host: Annotated[str, typer.Option(help="The address that `up` listens on.")] = "127.0.0.1",
+    log: Annotated[str, typer.Option(help="Of a distributed ring: kafka://…")] = "",
+    states: Annotated[str, typer.Option(help="postgresql://…")] = "",
+    cache: Annotated[str, typer.Option(help="redis://…")] = "",
     *,
     as_json: Json = False,
 ) -> None:
     """Check configuration, doors, data file, keys, log and learning; may run beside the server.
+
+    With --log, --states and --cache: each process of a distributed ring, by what it has committed.
 
     Exit code 1 when something is wrong.
 
@@ -28,7 +33,13 @@ def doctor(
     from croupier.config.backends import data_file
     from croupier.runners.checks import check_all
 
-    findings = check_all(config, data_file(data), host)
+    if log:
+        from croupier.config.services import Services
+        from croupier.runners.distributed.checks import check_services
+
+        findings = check_services(Services(log, states, cache))
+    else:
+        findings = check_all(config, data_file(data), host)
     if as_json:
         checks = [finding._asdict() for finding in findings]
         good = all(finding.ok for finding in findings)

@@ -12,6 +12,7 @@ import typer
 from croupier.cli.options import Data, Json
 
 if TYPE_CHECKING:
+    from croupier.config.backends import Backends
     from croupier.runners.export.days import Span, Written
     from croupier.runners.export.everything import Export
 
@@ -27,6 +28,9 @@ def export(  # noqa: PLR0913 - the command's own options
     what: Annotated[
         str, typer.Option(help="Which tables, with commas between.")
     ] = "log,observations,states,snapshots,arms",
+    log: Annotated[str, typer.Option(help="Of a distributed ring: kafka://…")] = "",
+    states: Annotated[str, typer.Option(help="postgresql://…")] = "",
+    cache: Annotated[str, typer.Option(help="redis://…")] = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -39,6 +43,9 @@ def export(  # noqa: PLR0913 - the command's own options
     Examples:
       croupier export --data shop.db --out warehouse
 
+      croupier export --log kafka://10.0.0.5:9092/shop?partitions=8
+      --states postgresql://shop@10.0.0.6/shop --cache redis://10.0.0.7:6379/0
+
       croupier export --data shop.db --out warehouse --since 2026-11-21 --until 2026-11-22
     """
     from croupier.runners.export.everything import WHAT
@@ -47,27 +54,43 @@ def export(  # noqa: PLR0913 - the command's own options
     if not set(wanted) <= set(WHAT):
         raise typer.BadParameter(f"--what: expected some of {', '.join(WHAT)}, got {what!r}")
     try:
-        work = _open(data, out, experiment or [], _span(since, until), quiet=as_json)
+        backends = _services(log, states, cache) if log else _file(data)
+        span = _span(since, until)
+        work = _open(backends, out, experiment or [], span, quiet=as_json)
         written = work.run(wanted)
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or out}: {error.strerror or error}") from error
     _report(out, written, as_json=as_json)
 
 
-def _open(data: str, out: Path, names: list[str], span: "Span", *, quiet: bool) -> "Export":
+def _file(data: str) -> "Backends":
     from croupier.config.backends import data_file, open_backends
+    from croupier.config.errors import ConfigError
+
+    file = data_file(data)
+    if not file.exists():
+        raise ConfigError(f"{file}: no such data file")
+    return open_backends(file, read_only=True)
+
+
+def _services(log: str, states: str, cache: str) -> "Backends":
+    from croupier.config.services import Services, open_services
+
+    return open_services(Services(log, states, cache), "learn", Path("none"), read_only=True)
+
+
+def _open(
+    backends: "Backends", out: Path, names: list[str], span: "Span", *, quiet: bool
+) -> "Export":
     from croupier.config.errors import ConfigError
     from croupier.config.row_files import open_tables
     from croupier.runners.export.days import Files
     from croupier.runners.export.everything import Export
 
-    file = data_file(data)
-    if not file.exists():
-        raise ConfigError(f"{file}: no such data file")
     files = Files(out, open_tables(), _progress(quiet=quiet))
-    work = Export(open_backends(file, read_only=True), files, names, span)
+    work = Export(backends, files, names, span)
     if work.unknown:
-        raise ConfigError(f"{data}: no experiment {', '.join(work.unknown)} was ever declared")
+        raise ConfigError(f"no experiment {', '.join(work.unknown)} was ever declared")
     return work
 
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,8 @@ from croupier.config.keys import TOKEN_KEYS, load_keys
 from croupier.config.settings import Settings, load_settings, with_environment
 from croupier.core.codec import UnreadableRecordError
 from croupier.core.duration import MINUTE, SECOND, format_duration
-from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
+from croupier.core.snapshot import Snapshot
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Standing, UnavailableError
 from croupier.runners.declare import read_declarations
 from croupier.runners.reach import exposures
 from croupier.runners.supervise.state import read_supervisor
@@ -123,8 +124,20 @@ def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding
         text = f"newest record is {format_duration(ahead)} in the future: was the clock set back?"
     yield Finding("clock", ok=ahead < MINUTE, detail=text)
     declarations = read_declarations(backends)
-    for name in declarations.names():
-        snapshot = backends.cache.latest(name)
+    latest = {name: backends.cache.latest(name) for name in declarations.names()}
+    yield from about_experiments(standing, latest)
+    for spec in settings.experiments if settings else ():
+        changes = [type(each).__name__ for each in declarations.changes(spec, 0)]
+        if changes and spec.name in declarations.names():
+            detail = f"the next start declares: {', '.join(changes)}"
+            yield Finding(spec.name, ok=True, detail=detail)
+
+
+def about_experiments(
+    standing: Standing, latest: Mapping[str, Snapshot | None]
+) -> Iterator[Finding]:
+    """What was counted of each, and who gets which share now."""
+    for name, snapshot in latest.items():
         counts = {what: count for (which, what), count in standing.counts.items() if which == name}
         shares = (
             ", ".join(
@@ -142,11 +155,6 @@ def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding
             detail=f"{counts.get('observations', 0)} observations, {standing.open.get(name, 0)} "
             f"open, {counts.get('late', 0)} late; v{snapshot.version if snapshot else 0}: {shares}",
         )
-    for spec in settings.experiments if settings else ():
-        changes = [type(each).__name__ for each in declarations.changes(spec, 0)]
-        if changes and spec.name in declarations.names():
-            detail = f"the next start declares: {', '.join(changes)}"
-            yield Finding(spec.name, ok=True, detail=detail)
 
 
 def _newest_stamp(backends: Backends) -> int:

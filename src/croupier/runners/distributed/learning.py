@@ -5,13 +5,14 @@ from collections.abc import Collection, Mapping
 
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
+from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
 from croupier.core.records import Imported, Marker, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
-from croupier.ports import FUNNELS, OBSERVATIONS, Commit, Entry
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Entry
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
 
@@ -31,8 +32,14 @@ class Learner:
     without an id, so it is counted as stale and never added.
     """
 
-    def __init__(self, stores: Stores, history: History, stop: threading.Event) -> None:
-        self._stores, self._history = stores, history
+    def __init__(
+        self,
+        stores: Stores,
+        history: History,
+        stop: threading.Event,
+        retention: int | None = None,
+    ) -> None:
+        self._stores, self._history, self._retention = stores, history, retention
         self._states = stores.states("learn")
         self.stop = stop
         self.learn = Learn(history.declarations, stores.cache)
@@ -89,7 +96,23 @@ class Learner:
             )
             self.learn.take(changes)
         self._states.trim_ids(self._oldest - DAY)
+        self.trim()
         self._kept_house = now
+
+    def trim(self) -> None:
+        """Drop what is older than the retention, but nothing that anybody still has to read.
+
+        What is committed here has passed join and observe. Killed, they read again from their own
+        watermark, which is no less, back by the longest story and the greatest skew.
+        """
+        if self._retention is None:
+            return
+        needed = self._history.declarations.longest_story() + MOST_SKEW
+        before = self._committed - max(self._retention, needed)
+        for topic in (EVENTS, FUNNELS, OBSERVATIONS):
+            self._stores.log.trim(topic, before)
+        self._states.trim_late(before)
+        self._stores.cache.trim(before)
 
     @property
     def _oldest(self) -> int:

@@ -84,7 +84,7 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
     try:
         insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
         history = insist(lambda: History(stores.log), stop)
-        learner = insist(lambda: Learner(stores, history, stop), stop)
+        learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()
         on_ready()
         followed, mended = 0, 0

@@ -85,12 +85,15 @@ class Export:
     def _first_day(self, topic: str, stamp: int) -> int | None:
         """The day of the first entry stamped at or after a time; None when there is none."""
         source = self._backends.log
-        entries = source.read(topic, source.since(topic, stamp), 1)
-        return day_of(entries[0].stamp) if entries else None
+        starts = source.since(topic, stamp)
+        found = [source.read(topic, {partition: at}, 1) for partition, at in starts.items()]
+        stamps = [entries[0].stamp for entries in found if entries]  # others may write meanwhile
+        return min((day_of(each) for each in stamps if each >= stamp), default=None)
 
     def _is_trimmed(self, topic: str) -> bool:
-        first = self._backends.log.read(topic, {}, 1)
-        return bool(first) and first[0].offset > 1
+        source = self._backends.log
+        firsts = [source.read(topic, {partition: 0}, 1) for partition in source.ends(topic)]
+        return any(first[0].offset > 1 for first in firsts if first)
 
 
 def _experiment(record: Any) -> str:

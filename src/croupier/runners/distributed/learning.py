@@ -1,16 +1,17 @@
 """learn as a process: observations → sums, each once → snapshots."""
 
 import threading
+from collections.abc import Collection
 
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
-from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
-from croupier.core.records import Imported, Marker, Observation
+from croupier.core.learn import Learned
 from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
 from croupier.ports import FUNNELS, OBSERVATIONS, Commit, Entry
+from croupier.runners.distributed.gathered import Gathered, gather
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
 
@@ -33,7 +34,7 @@ class Learner:
         self.stop = stop
         self.learn = Learn(history.declarations, stores.cache)
         self.time = Watermark(stores.log.ends(FUNNELS))
-        self._positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)
+        self.positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)
         self._stored: dict[int, int] = {}
         self._committed = 0
         self._kept_house = 0
@@ -44,7 +45,7 @@ class Learner:
         standing = insist(self._states.load, self.stop)
         self.learn.take(standing.sums)
         self._stored = dict(standing.positions)
-        self._positions |= standing.positions
+        self.positions |= standing.positions
         self._committed = standing.watermark
         for source in self._stores.log.ends(FUNNELS):
             self.time.reach(source, standing.watermark)
@@ -52,15 +53,15 @@ class Learner:
     def step(self) -> bool:
         """Read on, add what is new, commit; False when there was nothing to read."""
         log = self._stores.log
-        entries = insist(lambda: log.read(OBSERVATIONS, self._positions, _ENTRIES), self.stop)
+        entries = insist(lambda: log.read(OBSERVATIONS, self.positions, _ENTRIES), self.stop)
         if not entries:
             return False
-        commit = insist(lambda: self._history.knowing(lambda: self._commit_of(entries)), self.stop)
-        insist(lambda: self._states.commit(commit), self.stop)
-        self._positions |= commit.positions
-        self._stored, self._committed = dict(commit.positions), commit.watermark
-        self.learn.take(commit.sums)
+        self.add([insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)])
         return True
+
+    def _gather(self, entries: list[Entry]) -> Gathered:
+        known = self._states.known
+        return gather(sorted(entries), self._history.declarations, known, self.oldest)
 
     def refresh(self) -> list[Snapshot]:
         """Publish what is due; a cache that is away gets it later."""
@@ -84,38 +85,33 @@ class Learner:
                 )
             )
             self.learn.take(changes)
-        self._states.trim_ids(self._oldest - DAY)
+        self._states.trim_ids(self.oldest - DAY)
         self._kept_house = now
 
     @property
-    def _oldest(self) -> int:
+    def oldest(self) -> int:
         """The data time up to which ids may be forgotten."""
         return self._committed - self._history.declarations.longest_story() - KEEP_IDS
 
-    def _commit_of(self, entries: list[Entry]) -> Commit:
-        told: dict[bytes, tuple[int, Observation | Imported]] = {}
-        for entry in sorted(entries):
-            for record in codec.decode_many(entry.payload):
-                if isinstance(record, Observation):
-                    told.setdefault(record.id, (record.at, record))
-                elif isinstance(record, Imported):
-                    told.setdefault(record.id, (entry.stamp, record))
-                elif isinstance(record, Marker):
-                    self.time.reach(record.source, record.watermark)
-        oldest = self._oldest
-        known = self._states.known([each for each, (at, _) in told.items() if at >= oldest])
-        fresh = {each: one for each, one in told.items() if one[0] >= oldest and each not in known}
-        learned = self.learn.absorb(record for _, record in fresh.values())
-        for at, record in told.values():
-            if at < oldest:
-                learned.counts[record.experiment, "stale"] += 1
-        ids = {each: at for each, (at, _) in fresh.items()}
-        ids |= {one.content: at for at, one in fresh.values() if isinstance(one, Imported)}
-        return Commit(
-            positions=self._stored | {one.partition: one.offset + 1 for one in sorted(entries)},
+    def add(self, gathered: Collection[Gathered]) -> None:
+        """Commit what some partitions add, in one transaction."""
+        learned = Learned()
+        positions, ids = dict(self._stored), dict[bytes, int]()
+        for one in gathered:
+            learned += one.learned
+            positions |= one.positions
+            ids |= one.ids
+            for source, watermark in one.reached.items():
+                self.time.reach(source, watermark)
+        commit = Commit(
+            positions=positions,
             since=self._stored,
             watermark=self.time.value,
             sums=learned.sums,
             counts=learned.counts,
             ids=ids,
         )
+        insist(lambda: self._states.commit(commit), self.stop)
+        self.positions |= commit.positions
+        self._stored, self._committed = dict(commit.positions), commit.watermark
+        self.learn.take(commit.sums)

@@ -124,9 +124,7 @@ def embedded(log: EventLog, tale: Tale) -> tuple[Backends, list[Observation]]:
     )
     ring = Ring(backends, tale.book, tale.book.names(), lambda _: None)
     entries = [
-        entry
-        for many in entries_between(log, EVENTS, {}, log.ends(EVENTS))
-        for entry in many
+        entry for many in entries_between(log, EVENTS, {}, log.ends(EVENTS)) for entry in many
     ]
     for entry in sorted(entries, key=lambda one: one.stamp):
         clock.wall = entry.stamp

@@ -25,7 +25,7 @@ class SparkSettings(NamedTuple):
     checkpoints: str
     trigger: str = "10s"
     most: int = 20_000
-    buckets: int = 64
+    buckets: int = 16
     master: str | None = None
     options: Mapping[str, str] = {}
 

@@ -62,15 +62,15 @@ def source_of(settings: SparkSettings, log: str, topic: str, starts: Positions) 
     return Source(cluster.servers, cluster.topic(topic), starts, settings.most, options)
 
 
-def sink_of(settings: SparkSettings, app: str) -> "Sink":
-    """Where an app's checkpoint is, and when it turns."""
+def sink_of(settings: SparkSettings, checkpoint: "Checkpoint") -> "Sink":
+    """Where a query keeps its progress now, and when it turns."""
     from croupier.adapters.spark import Sink  # noqa: PLC0415 - an extra
 
-    return Sink(f"{settings.checkpoints.rstrip('/')}/{app}", settings.every)
+    return Sink(checkpoint.current, settings.every)
 
 
 def checkpoint_of(settings: SparkSettings, engine: "Engine", app: str) -> "Checkpoint":
-    """An app's checkpoint."""
+    """Where the checkpoints of an app are."""
     from croupier.adapters.spark import Checkpoint  # noqa: PLC0415 - an extra
 
-    return Checkpoint(engine.session, sink_of(settings, app).checkpoint)
+    return Checkpoint(engine.session, f"{settings.checkpoints.rstrip('/')}/{app}")

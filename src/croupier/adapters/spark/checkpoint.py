@@ -1,27 +1,36 @@
-"""A query's checkpoint: a folder that may be set aside, and is never deleted."""
+"""A query's checkpoints: numbered folders, of which the newest counts; none is ever deleted."""
 
 from typing import Any
 
 
 class Checkpoint:
-    """A folder on whatever file system its address names, as Spark's driver reaches it."""
+    """A folder of numbered folders, on whatever file system its address names.
+
+    To set one aside is to begin the next. Nothing is renamed: object stores cannot, and a state
+    store of the query before, in this very JVM, may still write where its own checkpoint was.
+    """
 
     def __init__(self, session: Any, address: str) -> None:
-        self._session, self.address = session, address
+        self._hadoop = session._jvm.org.apache.hadoop.fs  # noqa: SLF001 - PySpark's own door to Hadoop
+        self._place = self._hadoop.Path(address)
+        self._files = self._place.getFileSystem(session._jsc.hadoopConfiguration())  # noqa: SLF001
+        self._address = address
 
-    def set_aside(self) -> str | None:
-        """Move it beside its place, under a name of its own; that, or None where there was none.
+    @property
+    def current(self) -> str:
+        """The newest folder."""
+        return f"{self._address}/{max(self._numbers(), default=1)}"
 
-        OSError when it cannot be moved.
-        """
-        hadoop = self._session._jvm.org.apache.hadoop.fs  # noqa: SLF001 - PySpark's own door to Hadoop
-        here = hadoop.Path(self.address)
-        files = here.getFileSystem(self._session._jsc.hadoopConfiguration())  # noqa: SLF001
-        if not files.exists(here):
-            return None
-        number = 1
-        while files.exists(aside := hadoop.Path(f"{self.address}.aside-{number}")):
-            number += 1
-        if not files.rename(here, aside):
-            raise OSError(f"{self.address} cannot be renamed to {aside.toString()}")
-        return str(aside.toString())
+    def set_aside(self) -> str:
+        """Begin the next; OSError when it cannot be made. The one before, which stays."""
+        before = self.current
+        after = max(self._numbers(), default=1) + 1
+        if not self._files.mkdirs(self._hadoop.Path(self._place, str(after))):
+            raise OSError(f"{self._address}/{after} cannot be made")
+        return before
+
+    def _numbers(self) -> list[int]:
+        if not self._files.exists(self._place):
+            return []
+        names = [str(one.getPath().getName()) for one in self._files.listStatus(self._place)]
+        return [int(name) for name in names if name.isdecimal()]

@@ -50,7 +50,7 @@ def run_folding(
                 Turn(app, sources, folding.closed, partial(history_at, services.log)),
                 Sender(partial(log_at, services.log), writes),
                 supervised.taking(folding.take),
-                sink_of(spark, app),
+                sink_of(spark, checkpoint),
             )
 
         supervised.run(start)
@@ -96,7 +96,7 @@ def run_learning(
                     partial(history_at, services.log), partial(states_at, services.states)
                 ),
                 supervised.taking(take),
-                sink_of(spark, "learn"),
+                sink_of(spark, checkpoint),
             )
 
         supervised.run(start, turn)

@@ -24,7 +24,7 @@ class Supervised:
     def __init__(
         self,
         name: str,
-        set_aside: Callable[[], str | None],
+        set_aside: Callable[[], str],
         stop: threading.Event,
         *,
         recover: bool,
@@ -72,7 +72,7 @@ class Supervised:
                 ) from failure
             aside = True
             _LOG.error(
-                "%s: checkpoint set aside as %s: %s",
+                "%s: checkpoint %s set aside: %s",
                 self._name,
                 self._set_aside(),
                 _first_line(failure),

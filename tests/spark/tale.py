@@ -1,7 +1,7 @@
 """A seeded tale on a real log: told in real time, for Kafka stamps with its own clock.
 
-Several experiments, two declarations of one, slates, rewards by value, duplicates, disorder, reports
-that come too late, and ticks. What follows from it is worked out by brute force (tests/laws/oracle).
+Several experiments, two declarations of one, slates, rewards by value, duplicates, disorder,
+reports that come too late, and ticks. What follows is worked out by brute force (the oracle).
 """
 
 import random
@@ -21,7 +21,6 @@ from tests.laws.streams import CLICK, SHOP, START, HandClock, _decision, _report
 
 TICK = codec.encode(Tick())
 UNITS = [bytes(8) + place.to_bytes(8, "big") for place in (0, 5, 700, 2**60 + 11, 90, 1234567)]
-SECONDS = 2.0
 
 
 class Tale(NamedTuple):
@@ -49,15 +48,15 @@ def declared(at: int) -> tuple[Declarations, list[bytes]]:
     return book, records
 
 
-def tell_on(log: EventLog, seed: int = 7, decisions: int = 160) -> Declarations:
-    """Tell the tale on a log: about five seconds."""
+def tell_on(log: EventLog, seed: int = 7, decisions: int = 160, seconds: float = 2) -> Declarations:
+    """Tell the tale on a log, in real time; then wait until it is over."""
     dice, begin = random.Random(seed), int(time.time() * 1000) + 100
-    middle = begin + int(SECONDS * 500)
+    middle = begin + int(seconds * 500)
     book, records = declared(middle)
     log.append(ARMS, records).result()
     plan: list[tuple[int, Event]] = []
     for place in range(decisions):
-        at = begin + dice.randrange(int(SECONDS * 1000))
+        at = begin + dice.randrange(int(seconds * 1000))
         decision = _decision(
             book,
             middle,

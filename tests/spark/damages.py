@@ -63,7 +63,7 @@ LOGS: dict[str, Callable[[Path], None]] = {
     "offsets and commits are one batch old": _roll_back,
     "the metadata is empty": _metadata(_empty),
     "the metadata is gone": _metadata(_delete),
-    "the checkpoint is gone": lambda checkpoint: shutil.rmtree(checkpoint),
+    "the checkpoint is gone": shutil.rmtree,
 }
 """Of every query."""
 

@@ -11,13 +11,24 @@ from typing import Any, NamedTuple
 
 from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, MemoryStories
 from croupier.config.backends import Backends
+from croupier.config.services import Stores
 from croupier.core import codec
 from croupier.core.declarations import Declarations
-from croupier.core.records import Event, Observation, Tick
-from croupier.ports import ARMS, EVENTS, OBSERVATIONS, EventLog, entries_between
+from croupier.core.fold import Stage
+from croupier.core.records import Event, Funnel, Observation, Tick
+from croupier.ports import (
+    ARMS,
+    EVENTS,
+    FUNNELS,
+    OBSERVATIONS,
+    EventLog,
+    entries_between,
+    partition_of,
+)
 from croupier.runners.ring import Ring
 from tests.laws.oracle import Stamped, Told, tell
 from tests.laws.streams import CLICK, SHOP, START, HandClock, _decision, _reports, _spec
+from tests.laws.test_chain import text
 
 TICK = codec.encode(Tick())
 UNITS = [bytes(8) + place.to_bytes(8, "big") for place in (0, 5, 700, 2**60 + 11, 90, 1234567)]
@@ -138,6 +149,21 @@ def records(log: EventLog, topic: str, kind: type[Any]) -> Iterator[Any]:
     for entries in entries_between(log, topic, {}, log.ends(topic)):
         for entry in entries:
             yield from (one for one in codec.decode_many(entry.payload) if isinstance(one, kind))
+
+
+def funnels_on(stores: Stores) -> set[bytes]:
+    return set(map(text, records(stores.log, FUNNELS, Funnel)))
+
+
+def must_be_there(stores: Stores, tale: Tale) -> set[bytes]:
+    """The funnels that closed by the watermarks that join has committed."""
+    parts = len(stores.log.ends(EVENTS))
+    watermarks = [stores.states(f"join.{number}").load("").watermark for number in range(parts)]
+    return {
+        text(funnel)
+        for deadline, funnel in tale.told.funnels
+        if Stage.closes(deadline) <= watermarks[partition_of(funnel.decision.tracking_id, parts)]
+    }
 
 
 def wait_for(what: Callable[[], bool], seconds: float) -> bool:

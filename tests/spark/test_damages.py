@@ -16,15 +16,12 @@ import pytest
 from croupier.config.services import Services, Stores, open_stores
 from croupier.config.settings import Settings
 from croupier.config.spark import SparkSettings
-from croupier.core.fold import Stage
-from croupier.core.records import Funnel
-from croupier.ports import EVENTS, FUNNELS, partition_of
 from croupier.runners.spark import folding
 from croupier.runners.spark.folding import Folding
 from croupier.runners.spark.process import run_folding, run_learning
 from tests.laws.test_chain import text
 from tests.spark.damages import LOGS, STATE
-from tests.spark.tale import Tale, read_back, records, tell_on
+from tests.spark.tale import Tale, funnels_on, must_be_there, read_back, tell_on
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
 DECLARED = Settings(experiments=())
@@ -68,21 +65,6 @@ class Turns:
 
 def newest(checkpoint: Path) -> Path:
     return max(checkpoint.iterdir(), key=lambda each: int(each.name))
-
-
-def funnels_on(stores: Stores) -> set[str]:
-    return set(map(text, records(stores.log, FUNNELS, Funnel)))
-
-
-def must_be_there(stores: Stores, tale: Tale) -> set[str]:
-    """The funnels that closed by the watermarks that join has committed."""
-    parts = len(stores.log.ends(EVENTS))
-    watermarks = [stores.states(f"join.{number}").load("").watermark for number in range(parts)]
-    return {
-        text(funnel)
-        for deadline, funnel in tale.told.funnels
-        if Stage.closes(deadline) <= watermarks[partition_of(funnel.decision.tracking_id, parts)]
-    }
 
 
 def test_join_and_observe_lose_nothing(

@@ -79,7 +79,10 @@ def test_join_and_observe_lose_nothing(
     def join(stop: threading.Event) -> None:
         run_folding("join", services, spark, stop, recover=True)
 
-    turns, checkpoint = Turns(monkeypatch, Folding), Path(spark.checkpoints) / "join"
+    turns, checkpoint = (
+        Turns(monkeypatch, Folding),
+        Path(spark.checkpoints) / f"join-{spark.buckets}",
+    )
     for name, damage in (STATE | LOGS).items():
         turns.one(join)
         assert must_be_there(stores, tale) <= funnels_on(stores) <= expected, name

@@ -9,7 +9,8 @@ from croupier.core.duration import parse_duration
 from croupier.ports import Positions
 
 if TYPE_CHECKING:
-    from croupier.adapters.spark import Checkpoint, Engine, Sink, Source
+    from croupier.adapters.spark.checkpoint import Checkpoint
+    from croupier.adapters.spark.engine import Engine, Sink, Source
 
 _NOW = "now"
 
@@ -43,7 +44,7 @@ class SparkSettings(NamedTuple):
 def open_engine(settings: SparkSettings) -> "Engine":
     """A Spark session; ConfigError when PySpark is missing."""
     try:
-        from croupier.adapters.spark import Engine  # noqa: PLC0415 - an extra
+        from croupier.adapters.spark.engine import Engine  # noqa: PLC0415 - an extra
 
         return Engine(settings.master, settings.options)
     except ModuleNotFoundError as error:
@@ -52,7 +53,8 @@ def open_engine(settings: SparkSettings) -> "Engine":
 
 def source_of(settings: SparkSettings, log: str, topic: str, starts: Positions) -> "Source":
     """A topic of the log that a kafka:// URL names, as Spark's connector reads it."""
-    from croupier.adapters.spark import Source, java_options  # noqa: PLC0415 - an extra
+    from croupier.adapters.spark.engine import Source  # noqa: PLC0415 - an extra
+    from croupier.adapters.spark.java import java_options  # noqa: PLC0415 - an extra
 
     cluster = cluster_of(log)
     try:
@@ -64,13 +66,13 @@ def source_of(settings: SparkSettings, log: str, topic: str, starts: Positions) 
 
 def sink_of(settings: SparkSettings, checkpoint: "Checkpoint") -> "Sink":
     """Where a query keeps its progress now, and when it turns."""
-    from croupier.adapters.spark import Sink  # noqa: PLC0415 - an extra
+    from croupier.adapters.spark.engine import Sink  # noqa: PLC0415 - an extra
 
     return Sink(checkpoint.current, settings.every)
 
 
-def checkpoint_of(settings: SparkSettings, engine: "Engine", app: str) -> "Checkpoint":
-    """Where the checkpoints of an app are."""
-    from croupier.adapters.spark import Checkpoint  # noqa: PLC0415 - an extra
+def checkpoint_of(settings: SparkSettings, engine: "Engine", name: str) -> "Checkpoint":
+    """Where the checkpoints of a query are, by a name that says how its state is laid out."""
+    from croupier.adapters.spark.checkpoint import Checkpoint  # noqa: PLC0415 - an extra
 
-    return Checkpoint(engine.session, f"{settings.checkpoints.rstrip('/')}/{app}")
+    return Checkpoint(engine.session, f"{settings.checkpoints.rstrip('/')}/{name}")

@@ -37,7 +37,8 @@ def run_folding(
         history = insist(lambda: History(stores.log), stop)
         engine = open_engine(spark)
         folding = Folding(app, stores, history, stop)
-        checkpoint = checkpoint_of(spark, engine, app)
+        # Another number of buckets is another layout: what it finds in the old one is not its own.
+        checkpoint = checkpoint_of(spark, engine, f"{app}-{spark.buckets}")
         supervised = Supervised(f"spark {app}", checkpoint.set_aside, stop, recover=recover)
         reads, writes = PARTS[app].reads, PARTS[app].writes
 

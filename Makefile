@@ -14,6 +14,7 @@ BIN   := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TIERS := $(VENV)/.tiers
 JARS  := .services/kafka-libs/.fetched
+SPARK_JARS := .services/spark-jars/.fetched
 CODE  := src tests $(wildcard benchmarks examples)
 LOCKS := $(wildcard requirements/*.txt)
 MAP   := tests/shape/architecture_map.py
@@ -28,8 +29,8 @@ SHELL := bash
 # The parts of `test` follow one another, also under `make -j`.
 .NOTPARALLEL:
 
-.PHONY: help setup test quick kill browser services-test check format map lock demo demo-distributed bench clean \
-  jars services services-stop
+.PHONY: help setup test quick kill browser services-test spark-test check format map lock demo \
+  demo-distributed bench clean jars spark-jars services services-stop
 
 help: ## this list
 	@echo 'Croupier. First `make setup`, then `make demo` to see it run or `make test` to check it.'
@@ -81,6 +82,14 @@ $(JARS): deploy/kafka/pom.xml
 	  -DincludeScope=runtime -DoutputDirectory=$(abspath $(dir $(JARS)))
 	@touch $(JARS)
 
+spark-jars: $(SPARK_JARS) ## the jars of Spark's Kafka connector, into .services/ (Maven, once)
+$(SPARK_JARS): deploy/spark/pom.xml
+	@command -v mvn >/dev/null || { echo 'On Debian or Ubuntu: apt-get install maven openjdk-17-jre-headless' >&2; exit 1; }
+	@rm -rf $(dir $(SPARK_JARS))
+	mvn --quiet --batch-mode --file deploy/spark/pom.xml dependency:copy-dependencies \
+	  -DincludeScope=runtime -DoutputDirectory=$(abspath $(dir $(SPARK_JARS)))
+	@touch $(SPARK_JARS)
+
 # --- services -------------------------------------------------------------------------------------
 
 services: $(STAMP) $(JARS) ## start Redis, PostgreSQL and Kafka on loopback; a line with the URL of each
@@ -91,7 +100,7 @@ services-stop: $(STAMP) ## stop them; what they hold stays in .services/, or in 
 
 # --- tests ----------------------------------------------------------------------------------------
 
-test: check quick kill browser services-test ## everything: check, quick tests, real processes, a browser, real services
+test: check quick kill browser services-test spark-test ## everything: check, quick tests, real processes, a browser, real services, Spark
 
 quick: $(STAMP) ## doctests, laws, core, apps, adapters without services, ring (seconds)
 	$(BIN)/pytest -m '$(QUICK)' -n $(WORKERS)
@@ -104,6 +113,9 @@ browser: $(TIERS) ## the beacon in a real Chromium (two minutes)
 
 services-test: $(TIERS) $(JARS) ## the contracts over real Redis, PostgreSQL and Kafka (three minutes)
 	$(BIN)/pytest -m services
+
+spark-test: $(TIERS) $(JARS) $(SPARK_JARS) ## the ring on a real Spark, killed and with damaged checkpoints (five minutes)
+	$(BIN)/pytest -m spark
 
 check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks
 	$(BIN)/ruff format --check --quiet $(CODE)

@@ -32,6 +32,7 @@ NAMES = (
     "snapshot_latency",
     "evaluate",
     "stores",
+    "spark",
     "regret",
     "believed",
 )

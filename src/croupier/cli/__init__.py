@@ -20,6 +20,7 @@ from croupier.cli.parts import join, learn, observe, serve
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
+from croupier.cli.spark import spark
 from croupier.cli.supervise import supervise
 from croupier.cli.surrogate import surrogate
 from croupier.cli.up import up
@@ -39,6 +40,7 @@ _LEARN = (demo, simulate, evaluate, prior, surrogate, replay, doctor)
 for command in (*_RUN, *_LEARN, *_PARTS):
     app.command(no_args_is_help=False)(command)
 app.command("import", no_args_is_help=False)(import_)
+app.add_typer(spark)
 
 
 @app.command()

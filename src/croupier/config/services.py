@@ -14,7 +14,8 @@ from croupier.config.errors import ConfigError
 from croupier.ports import EventLog, SnapshotCache, StateStore
 
 if TYPE_CHECKING:
-    from croupier.adapters.kafka import KafkaLog
+    from croupier.adapters.kafka import Cluster, KafkaLog
+    from croupier.adapters.postgres import PostgresState
     from croupier.adapters.redis import RedisSnapshots
 
 _CACHES = ("redis", "rediss", "unix")
@@ -93,18 +94,33 @@ def open_services(
     return Backends(one.clock, one.log, one.states(scope), one.cache, stories_file, one.close)
 
 
+def open_states(url: str, scope: str, *, read_only: bool = False) -> "PostgresState":
+    """The arm states that a postgresql:// URL names, with the positions of one scope."""
+    with _extra("postgres", "psycopg"):
+        from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
+    _scheme(url, "states", "postgresql", "postgres")
+    return PostgresState(Database(*_take(url, "schema"), read_only=read_only), scope)
+
+
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
     """The log that a kafka:// URL names; missing topics are made unless it is read only."""
+    with _extra("kafka", "confluent_kafka"):
+        from croupier.adapters.kafka import KafkaLog  # noqa: PLC0415 - an extra
+    return KafkaLog(cluster_of(url), read_only=read_only)
+
+
+def cluster_of(url: str) -> "Cluster":
+    """The cluster that a kafka:// URL names, and what our topics in it are called."""
     servers, path = _scheme(url, "log", "kafka")
     with _extra("kafka", "confluent_kafka"):
-        from croupier.adapters.kafka import Cluster, KafkaLog  # noqa: PLC0415 - an extra
+        from croupier.adapters.kafka import Cluster  # noqa: PLC0415 - an extra
     options = dict(parse_qsl(urlsplit(url).query))
     unknown = [key for key in options if key not in _USED and "." not in key]
     if unknown:
         raise ConfigError(f"log: {unknown[0]!r}: expected one of {', '.join(sorted(_USED))}")
     if "@" in servers:
         raise ConfigError("log: kafka:// takes no user; use sasl.username and sasl.password")
-    cluster = Cluster(
+    return Cluster(
         servers=servers,
         prefix=path or "croupier",
         partitions=_whole(options.get("partitions", "1"), "partitions"),
@@ -112,7 +128,6 @@ def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
         patience=_whole(options.get("patience", "10"), "patience"),
         options={key: value for key, value in options.items() if key not in _USED},
     )
-    return KafkaLog(cluster, read_only=read_only)
 
 
 def open_cache(url: str) -> "RedisSnapshots":

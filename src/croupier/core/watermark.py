@@ -28,3 +28,8 @@ class Watermark:
     def value(self) -> int:
         """Stories that close at or before this time can have no more records."""
         return min(self._reached.values(), default=0)
+
+    @property
+    def reached(self) -> dict[int, int]:
+        """The newest stamp of each partition."""
+        return dict(self._reached)

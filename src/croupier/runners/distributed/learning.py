@@ -1,27 +1,24 @@
 """learn as a process: observations → sums, each once → snapshots."""
 
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
 from croupier.config.settings import MOST_SKEW
-from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
-from croupier.core.records import Imported, Marker, Observation
+from croupier.core.learn import Learned
 from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Entry
+from croupier.runners.distributed.gathered import Gathered, gather
 from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
 
 _ENTRIES = 1_024
 KEEP_IDS = 35 * DAY
 """How long ids of observations are kept, in data time, and so how late one may be told again."""
-
-Told = tuple[int, Observation | Imported]
-"""A record and its data time."""
 
 
 class Learner:
@@ -44,7 +41,7 @@ class Learner:
         self.stop = stop
         self.learn = Learn(history.declarations, stores.cache)
         self.time = Watermark(stores.log.ends(FUNNELS))
-        self._positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)
+        self.positions = dict.fromkeys(stores.log.ends(OBSERVATIONS), 0)
         self._stored: dict[int, int] = {}
         self._committed = 0
         self._kept_house = 0
@@ -55,7 +52,7 @@ class Learner:
         standing = insist(self._states.load, self.stop)
         self.learn.take(standing.sums)
         self._stored = dict(standing.positions)
-        self._positions |= standing.positions
+        self.positions |= standing.positions
         self._committed = standing.watermark
         for source in self._stores.log.ends(FUNNELS):
             self.time.reach(source, standing.watermark)
@@ -63,15 +60,15 @@ class Learner:
     def step(self) -> bool:
         """Read on, add what is new, commit; False when there was nothing to read."""
         log = self._stores.log
-        entries = insist(lambda: log.read(OBSERVATIONS, self._positions, _ENTRIES), self.stop)
+        entries = insist(lambda: log.read(OBSERVATIONS, self.positions, _ENTRIES), self.stop)
         if not entries:
             return False
-        commit = insist(lambda: self._history.knowing(lambda: self._commit_of(entries)), self.stop)
-        insist(lambda: self._states.commit(commit), self.stop)
-        self._positions |= commit.positions
-        self._stored, self._committed = dict(commit.positions), commit.watermark
-        self.learn.take(commit.sums)
+        self.add([insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)])
         return True
+
+    def _gather(self, entries: list[Entry]) -> Gathered:
+        known = self._states.known
+        return gather(sorted(entries), self._history.declarations, known, self.oldest)
 
     def refresh(self) -> list[Snapshot]:
         """Publish what is due; a cache that is away gets it later."""
@@ -95,7 +92,7 @@ class Learner:
                 )
             )
             self.learn.take(changes)
-        self._states.trim_ids(self._oldest - DAY)
+        self._states.trim_ids(self.oldest - DAY)
         self.trim()
         self._kept_house = now
 
@@ -115,47 +112,29 @@ class Learner:
         self._stores.cache.trim(before)
 
     @property
-    def _oldest(self) -> int:
+    def oldest(self) -> int:
         """The data time up to which ids may be forgotten."""
         return self._committed - self._history.declarations.longest_story() - KEEP_IDS
 
-    def _commit_of(self, entries: list[Entry]) -> Commit:
-        told: dict[bytes, Told] = {}
-        for entry in sorted(entries):
-            for record in codec.decode_many(entry.payload):
-                if isinstance(record, Observation):
-                    told.setdefault(record.id, (record.at, record))
-                elif isinstance(record, Imported):
-                    told.setdefault(record.id, (entry.stamp, record))
-                elif isinstance(record, Marker):
-                    self.time.reach(record.source, record.watermark)
-        oldest = self._oldest
-        known = self._states.known({id_ for _, one in told.values() for id_ in _ids(one)})
-        fresh = _new(told, known, oldest)
-        learned = self.learn.absorb(record for _, record in fresh.values())
-        for at, record in told.values():
-            if at < oldest:
-                learned.counts[record.experiment, "stale"] += 1
-        return Commit(
-            positions=self._stored | {one.partition: one.offset + 1 for one in sorted(entries)},
+    def add(self, gathered: Collection[Gathered]) -> None:
+        """Commit what some partitions add, in one transaction."""
+        learned = Learned()
+        positions, ids = dict(self._stored), dict[bytes, int]()
+        for one in gathered:
+            learned += one.learned
+            positions |= one.positions
+            ids |= one.ids
+            for source, watermark in one.reached.items():
+                self.time.reach(source, watermark)
+        commit = Commit(
+            positions=positions,
             since=self._stored,
             watermark=self.time.value,
             sums=learned.sums,
             counts=learned.counts,
-            ids={id_: at for at, one in fresh.values() for id_ in _ids(one)},
+            ids=ids,
         )
-
-
-def _ids(record: Observation | Imported) -> tuple[bytes, ...]:
-    """What must not be in the sums already; the same rows under another name count as the same."""
-    return (record.id, record.content) if isinstance(record, Imported) else (record.id,)
-
-
-def _new(told: Mapping[bytes, Told], known: Collection[bytes], oldest: int) -> dict[bytes, Told]:
-    """What was told and is neither in the store, nor told before in other words, nor stale."""
-    seen, fresh = set(known), dict[bytes, Told]()
-    for id_, (at, record) in told.items():
-        if at >= oldest and seen.isdisjoint(_ids(record)):
-            fresh[id_] = at, record
-            seen.update(_ids(record))
-    return fresh
+        insist(lambda: self._states.commit(commit), self.stop)
+        self.positions |= commit.positions
+        self._stored, self._committed = dict(commit.positions), commit.watermark
+        self.learn.take(commit.sums)

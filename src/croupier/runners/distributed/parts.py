@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from croupier.apps.join import Join
 from croupier.apps.observe import Observe
 from croupier.core import codec
 from croupier.core.declarations import Declarations
-from croupier.core.records import Funnel, Marker
+from croupier.core.fold import Stage
+from croupier.core.records import Event, Funnel, Marker
 from croupier.core.watermark import Watermark
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Entry, Late
 
@@ -22,6 +23,7 @@ class Part(Protocol):
     reads: str
     writes: str
     time: Watermark
+    stage: Stage[Any, Any, Any, Any]
 
     def feed(self, entries: list[Entry]) -> list[Late]:
         """Apply every record, then move time; the same again has no effect."""
@@ -45,7 +47,7 @@ class JoinPart:
     def __init__(self, declarations: Declarations, partition: int, _: Iterable[int]) -> None:
         self._partition = partition
         self._join = Join(declarations, [partition])
-        self.time = self._join.time
+        self.time, self.stage = self._join.time, self._join.stage
 
     def feed(self, entries: list[Entry]) -> list[Late]:
         """Apply events; time is the newest stamp."""
@@ -54,16 +56,16 @@ class JoinPart:
     def resume(self, watermark: int) -> None:
         """Forget stories that closed."""
         self.time.reach(self._partition, watermark)
-        self._join.stage.settle(watermark)
+        self.stage.settle(watermark)
 
     def close(self) -> Keyed:
         """The funnels of stories whose time is up."""
-        return [(_session_key(one), codec.encode(one)) for one in self._join.close()]
+        return [(story_key(one), codec.encode(one)) for one in self._join.close()]
 
     @property
     def open(self) -> Counter[str]:
         """Open stories."""
-        return self._join.stage.count
+        return self.stage.count
 
 
 class ObservePart:
@@ -73,7 +75,7 @@ class ObservePart:
 
     def __init__(self, declarations: Declarations, _: int, sources: Iterable[int]) -> None:
         self._observe, self._sources = Observe(declarations), list(sources)
-        self.time = Watermark(self._sources)
+        self.time, self.stage = Watermark(self._sources), self._observe.stage
 
     def feed(self, entries: list[Entry]) -> list[Late]:
         """Apply funnels, then let the markers behind them move time."""
@@ -88,7 +90,7 @@ class ObservePart:
         """Forget sessions that closed."""
         for source in self._sources:
             self.time.reach(source, watermark)
-        self._observe.stage.settle(watermark)
+        self.stage.settle(watermark)
 
     def close(self) -> Keyed:
         """The observations of sessions whose time is up."""
@@ -98,8 +100,11 @@ class ObservePart:
     @property
     def open(self) -> Counter[str]:
         """Open sessions."""
-        return self._observe.stage.count
+        return self.stage.count
 
 
-def _session_key(funnel: Funnel) -> bytes:
-    return b"%s\0%s" % (funnel.decision.experiment.encode(), funnel.decision.unit)
+def story_key(record: Event | Funnel) -> bytes:
+    """What places a record, in its topic and further: whatever meets in one story has one key."""
+    if isinstance(record, Event):
+        return record.decision.tracking_id
+    return b"%s\0%s" % (record.decision.experiment.encode(), record.decision.unit)

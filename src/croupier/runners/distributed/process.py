@@ -52,7 +52,7 @@ def run_worker(
     app: Literal["join", "observe"], services: Services, share: Share, on_ready: Callable[[], None]
 ) -> None:
     """Join or observe: a share of the partitions."""
-    stop = _told()
+    stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
         events = insist(lambda: stores.log.ends(EVENTS), stop)
@@ -79,7 +79,7 @@ def run_worker(
 
 def run_learner(settings: Settings, services: Services, on_ready: Callable[[], None]) -> None:
     """learn: declares what the settings say, adds, publishes. There is one; a second is stopped."""
-    stop = _told()
+    stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
         insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
@@ -145,7 +145,7 @@ def _wait_for(settings: Settings, history: History) -> None:
         wait.wait(0.5)
 
 
-def _told() -> threading.Event:
+def told_to_stop() -> threading.Event:
     """Set by SIGINT and SIGTERM."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

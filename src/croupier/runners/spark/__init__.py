@@ -1,0 +1,1 @@
+"""The Spark runner: the same folds in buckets, the same truth in the same stores."""

@@ -1,0 +1,86 @@
+"""What Spark does for learn: executors add up what is new, the driver commits and publishes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+import msgspec
+
+from croupier.config.services import open_states
+from croupier.ports import OBSERVATIONS, Entry, EventLog, Positions, StateStore
+from croupier.runners.distributed.gathered import Gathered, gather
+from croupier.runners.distributed.history import History
+from croupier.runners.distributed.learning import Learner
+from croupier.runners.distributed.worker import insist
+from croupier.runners.spark.executors import NEVER
+from croupier.runners.spark.folding import MisfitError
+
+
+@lru_cache(maxsize=4)
+def states_at(url: str) -> StateStore:
+    """The state store, opened once in each worker process; read only."""
+    return insist(lambda: open_states(url, "learn", read_only=True), NEVER)
+
+
+class Gatherer:
+    """Adds up those entries of one task that are behind the committed positions."""
+
+    def __init__(
+        self,
+        positions: Positions,
+        oldest: int,
+        history: Callable[[], History],
+        states: Callable[[], StateStore],
+    ) -> None:
+        self._positions, self._oldest = positions, oldest
+        self._history, self._states = history, states
+
+    def __call__(self, entries: Iterable[Entry]) -> Iterator[bytes]:
+        """Where they began, and what they add; nothing when all were added before."""
+        new = [one for one in entries if one.offset >= self._positions.get(one.partition, 0)]
+        if not new:
+            return
+        first: Positions = {}
+        for entry in new:
+            first.setdefault(entry.partition, entry.offset)
+        history, known = self._history(), self._states().known
+        gathered = insist(
+            lambda: history.knowing(lambda: gather(new, history.declarations, known, self._oldest)),
+            NEVER,
+        )
+        yield msgspec.msgpack.encode((first, gathered.encode()))
+
+
+class Gathering:
+    """The plain learner, fed with what Spark's tasks have added up."""
+
+    def __init__(self, learner: Learner, log: EventLog) -> None:
+        self._learner, self._log = learner, log
+        self.starts: Positions = {}
+
+    def recover(self) -> None:
+        """Where reading begins without a checkpoint: what is committed, or what is left of it."""
+        first = insist(lambda: self._log.since(OBSERVATIONS, 0), self._learner.stop)
+        stood = self._learner.positions
+        self.starts = {number: max(stood.get(number, 0), at) for number, at in first.items()}
+
+    def gatherer(
+        self, history: Callable[[], History], states: Callable[[], StateStore]
+    ) -> Gatherer:
+        """For the next batch: behind what is committed now."""
+        return Gatherer(dict(self._learner.positions), self._learner.oldest, history, states)
+
+    def take(self, told: Iterable[bytes]) -> None:
+        """Commit what the tasks of a batch have added up, in one transaction."""
+        gathered = []
+        for one in told:
+            first, encoded = msgspec.msgpack.decode(one, type=tuple[dict[int, int], bytes])
+            for number, at in first.items():
+                stood = max(self._learner.positions.get(number, 0), self.starts[number])
+                if at > stood:
+                    raise MisfitError(
+                        f"partition {number} of {OBSERVATIONS} is committed up to {stood}, "
+                        f"Spark's checkpoint goes on at {at}: what lies between would be lost"
+                    )
+            gathered.append(Gathered.decode(encoded))
+        if gathered:
+            self._learner.add(gathered)

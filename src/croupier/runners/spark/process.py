@@ -1,0 +1,133 @@
+"""The processes of a ring on Spark: join, observe and learn, each until it is told to stop."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from croupier.config.services import Services, Stores, open_stores
+from croupier.config.settings import Settings
+from croupier.config.spark import SparkSettings, checkpoint_of, open_engine, sink_of, source_of
+from croupier.core import codec
+from croupier.core.records import Tick
+from croupier.ports import EVENTS, OBSERVATIONS, UnavailableError
+from croupier.runners.declare import declare_on
+from croupier.runners.distributed.history import History
+from croupier.runners.distributed.learning import Learner
+from croupier.runners.distributed.worker import insist
+from croupier.runners.spark.executors import Sender, history_at, log_at
+from croupier.runners.spark.folding import Folding
+from croupier.runners.spark.gathering import Gathering, states_at
+from croupier.runners.spark.shares import Sorter
+from croupier.runners.spark.supervision import Supervised
+from croupier.runners.spark.turn import PARTS, App, Turn
+
+_TICK = codec.encode(Tick())
+_TICK_SECONDS = 1.0
+
+
+def run_folding(
+    app: App, services: Services, spark: SparkSettings, stop: threading.Event, *, recover: bool
+) -> None:
+    """Join or observe, all partitions."""
+    stores = insist(lambda: open_stores(services), stop)
+    try:
+        if app == "join":
+            _tick(stores, spark, stop)
+        history = insist(lambda: History(stores.log), stop)
+        engine = open_engine(spark)
+        folding = Folding(app, stores, history, stop)
+        # Another number of buckets is another layout: what it finds in the old one is not its own.
+        checkpoint = checkpoint_of(spark, engine, f"{app}-{spark.buckets}")
+        supervised = Supervised(f"spark {app}", checkpoint.set_aside, stop, recover=recover)
+        reads, writes = PARTS[app].reads, PARTS[app].writes
+
+        def start() -> Any:
+            folding.recover()
+            partitions, sources = len(folding.starts), len(stores.log.ends(EVENTS))
+            return engine.fold(
+                source_of(spark, services.log, reads, folding.starts),
+                Sorter(partitions, spark.buckets, folding.floors),
+                Turn(app, sources, folding.closed, partial(history_at, services.log)),
+                Sender(partial(log_at, services.log), writes),
+                supervised.taking(folding.take),
+                sink_of(spark, checkpoint),
+            )
+
+        supervised.run(start)
+    finally:
+        stores.close()
+
+
+def run_learning(
+    settings: Settings,
+    services: Services,
+    spark: SparkSettings,
+    stop: threading.Event,
+    *,
+    recover: bool,
+) -> None:
+    """learn: declares what the settings say, adds, publishes. There is one."""
+    stores = insist(lambda: open_stores(services), stop)
+    try:
+        insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
+        history = insist(lambda: History(stores.log), stop)
+        learner = Learner(stores, history, stop)
+        learner.recover()
+        _publish(learner)
+        engine, one_at_a_time = open_engine(spark), threading.Lock()
+        gathering = Gathering(learner, stores.log)
+        checkpoint = checkpoint_of(spark, engine, "learn")
+        supervised = Supervised("spark learn", checkpoint.set_aside, stop, recover=recover)
+
+        def take(told: list[bytes]) -> None:
+            with one_at_a_time:
+                history.knowing(lambda: gathering.take(told))
+                _publish(learner)
+
+        def turn() -> None:
+            with one_at_a_time:
+                _publish(learner)
+
+        def start() -> Any:
+            gathering.recover()
+            return engine.gather(
+                source_of(spark, services.log, OBSERVATIONS, gathering.starts),
+                lambda: gathering.gatherer(
+                    partial(history_at, services.log), partial(states_at, services.states)
+                ),
+                supervised.taking(take),
+                sink_of(spark, checkpoint),
+            )
+
+        supervised.run(start, turn)
+    finally:
+        stores.close()
+
+
+def _publish(learner: Learner) -> None:
+    """Publish what is due; what cannot be done now is done at a later turn."""
+    for action in (learner.refresh, learner.keep_house):
+        _forgiving(action)
+
+
+def _forgiving(action: Callable[[], object]) -> None:
+    try:
+        action()
+    except UnavailableError:
+        return
+
+
+def _tick(stores: Stores, spark: SparkSettings, stop: threading.Event) -> None:
+    """Let time pass on every event partition: a tick a second; once, where all is read once."""
+
+    def tick() -> None:
+        _forgiving(lambda: stores.log.append(EVENTS, [_TICK]).result())
+
+    def run() -> None:
+        while not stop.wait(_TICK_SECONDS):
+            tick()
+
+    tick()
+    if spark.every is not None:
+        threading.Thread(target=run, name="croupier-ticks", daemon=True).start()

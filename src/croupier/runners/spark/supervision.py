@@ -1,0 +1,96 @@
+"""Keeping one query running: what a failure means for its checkpoint."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from croupier.ports import UnusableError
+from croupier.runners.spark.folding import MisfitError
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.2
+
+
+class Supervised:
+    """A query that is started again whenever it ends by itself.
+
+    Spark's messages about damaged checkpoints mislead, and there are many; so none is read. A
+    query that fails after it took a batch is started again as it is; one that cannot take any has
+    a checkpoint that is no use, and this is set aside (`recover`) or told. A failure that outlives
+    both is neither's: it is told.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        set_aside: Callable[[], str],
+        stop: threading.Event,
+        *,
+        recover: bool,
+    ) -> None:
+        self._name, self._set_aside, self._stop, self._recover = name, set_aside, stop, recover
+        self._taken = 0
+        self._errors: list[BaseException] = []
+
+    def taking(self, take: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
+        """What takes a batch, watched: an error of our own is not the checkpoint's."""
+
+        def taken(rows: list[Any]) -> None:
+            try:
+                take(rows)
+            except BaseException as error:
+                self._errors.append(error)
+                raise
+            self._taken += 1
+
+        return taken
+
+    def run(self, start: Callable[[], Any], turn: Callable[[], object] = lambda: None) -> None:
+        """Run until told to stop, or until a query has read all there is; `turn` now and then.
+
+        UnusableError when neither starting again nor another checkpoint helps.
+        """
+        aside = False
+        while not self._stop.is_set():
+            before = self._taken
+            self._errors.clear()
+            failure = self._watch(start, turn)
+            if failure is None:
+                return
+            for error in self._errors:
+                if not isinstance(error, MisfitError):
+                    raise error
+            if self._taken > before and not self._errors:
+                _LOG.warning("%s: begun again: %s", self._name, _first_line(failure))
+                aside = False
+                continue
+            if aside or not self._recover:
+                raise UnusableError(
+                    f"{self._name}: Spark cannot go on: {_first_line(failure)}. "
+                    + ("A new checkpoint does not help" if aside else "--recover sets it aside")
+                ) from failure
+            aside = True
+            _LOG.error(
+                "%s: checkpoint %s set aside: %s",
+                self._name,
+                self._set_aside(),
+                _first_line(failure),
+            )
+
+    def _watch(self, start: Callable[[], Any], turn: Callable[[], object]) -> BaseException | None:
+        try:
+            query = start()
+        except Exception as error:  # noqa: BLE001 - whatever a checkpoint can do to Spark
+            return error
+        while query.isActive and not self._stop.wait(_LOOK_SECONDS):
+            turn()
+        failure: BaseException | None = query.exception()
+        if self._stop.is_set():
+            query.stop()
+            return None
+        return failure
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]

@@ -13,7 +13,7 @@ from croupier.cli.options import Data, Json
 
 if TYPE_CHECKING:
     from croupier.config.backends import Backends
-    from croupier.runners.export.days import Span, Written
+    from croupier.runners.export.days import Files, Span, Written
     from croupier.runners.export.everything import Export
 
 
@@ -48,15 +48,19 @@ def export(  # noqa: PLR0913 - the command's own options
 
       croupier export --data shop.db --out warehouse --since 2026-11-21 --until 2026-11-22
     """
+    from croupier.config.row_files import open_tables
+    from croupier.runners.export.days import Files
     from croupier.runners.export.everything import WHAT
 
     wanted = [part for part in what.replace(" ", "").split(",") if part]
     if not set(wanted) <= set(WHAT):
         raise typer.BadParameter(f"--what: expected some of {', '.join(WHAT)}, got {what!r}")
     try:
-        backends = _services(log, states, cache) if log else _file(data)
         span = _span(since, until)
-        work = _open(backends, out, experiment or [], span, quiet=as_json)
+        tables = open_tables()  # whether pyarrow is there is known before any data are opened
+        backends = _services(log, states, cache) if log else _file(data)
+        files = Files(out, tables, _progress(quiet=as_json))
+        work = _open(backends, files, experiment or [], span)
         written = work.run(wanted)
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or out}: {error.strerror or error}") from error
@@ -79,15 +83,10 @@ def _services(log: str, states: str, cache: str) -> "Backends":
     return open_services(Services(log, states, cache), "learn", Path("none"), read_only=True)
 
 
-def _open(
-    backends: "Backends", out: Path, names: list[str], span: "Span", *, quiet: bool
-) -> "Export":
+def _open(backends: "Backends", files: "Files", names: list[str], span: "Span") -> "Export":
     from croupier.config.errors import ConfigError
-    from croupier.config.row_files import open_tables
-    from croupier.runners.export.days import Files
     from croupier.runners.export.everything import Export
 
-    files = Files(out, open_tables(), _progress(quiet=quiet))
     work = Export(backends, files, names, span)
     if work.unknown:
         raise ConfigError(f"no experiment {', '.join(work.unknown)} was ever declared")

@@ -1,4 +1,4 @@
-"""croupier spark join, observe, learn: the same ring where one machine no longer serves."""
+"""croupier spark: join, observe and learn where one machine no longer serves."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 spark = typer.Typer(
     name="spark",
     help="Join, observe and learn on Spark Structured Streaming: as the plain commands, which may "
-    "take over from them and hand over to them at any time.",
+    "take over from them and hand over to them at any time.\n\nExamples:\n  croupier spark join "
+    "--checkpoints /var/lib/croupier/checkpoints --master 'local[2]'",
     no_args_is_help=True,
 )
 

@@ -1,4 +1,4 @@
-"""Spark as the command line names it: a session, where checkpoints are, how often it turns."""
+"""Spark as the command line names it: session, checkpoints, triggers."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,6 +1,6 @@
 """Everything that was ever declared: versions, and append-only arm numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -113,28 +113,9 @@ class Declarations:
             default=0,
         )
 
-    def valued_by(self, experiment: str, reward_version: int) -> "Declarations":
-        """The older versions of an experiment, read with the reward and window of a newer one.
-
-        Versions with other sessions, slots or ranking are left out: their trials would not compare.
-        """
-        book = Declarations()
-        versions = self._versions[experiment].values()
-        now = max(
-            (each for each in versions if each.reward_version == reward_version),
-            key=lambda each: each.version,
-        )
-        for each in versions:
-            if each.reward_version < reward_version and _shape(each) == _shape(now):
-                spec = msgspec.structs.replace(
-                    each.spec, reward=now.spec.reward, window=now.spec.window
-                )
-                book.apply(
-                    Declaration(
-                        version=each.version, reward_version=reward_version, at=each.at, spec=spec
-                    )
-                )
-        return book
+    def versions(self, experiment: str) -> Collection[Declaration]:
+        """Every version of an experiment, oldest first; KeyError when it was never declared."""
+        return self._versions[experiment].values()
 
     def changes(
         self, spec: Experiment, at: int, first: Sequence[str] = ()
@@ -201,8 +182,3 @@ class Declarations:
             for arm in self.arms(experiment).arms
             if arm.status == "active" and hands.get(arm.number) in ("candidates", "config")
         }
-
-
-def _shape(declaration: Declaration) -> tuple[object, ...]:
-    spec = declaration.spec
-    return spec.session, spec.slots, spec.ranking

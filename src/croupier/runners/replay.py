@@ -11,6 +11,7 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Counts, Learned, absorb
 from croupier.core.records import Event, Imported, Observation, Refill
+from croupier.core.revalue import valued_by
 from croupier.ports import (
     ARMS,
     EVENTS,
@@ -88,7 +89,7 @@ class Replay:
         self, experiment: str, reward_version: int, after: int, until: int
     ) -> dict[StateKey, Sums]:
         """Older trials valued by a newer reward: those that closed in (after, until]."""
-        book = self._declarations.valued_by(experiment, reward_version)
+        book = valued_by(self._declarations, experiment, reward_version)
         total = Learned()
         for watermark, observations, _ in self._turn(book, [after, until]):
             if after < watermark <= until:
@@ -98,15 +99,14 @@ class Replay:
     def fill(self) -> Commit:
         """The commit that values the past of each experiment by its newest reward."""
         now, sums, records = self.standing.watermark, dict[StateKey, Sums](), []
+        at = self._backends.clock.now()
         for name in self._declarations.names():
             reward_version = self._declarations.latest(name).reward_version
             before = self._declarations.refills.get((name, reward_version), -1)
-            if before < now and self._declarations.valued_by(name, reward_version).names():
+            if before < now and valued_by(self._declarations, name, reward_version).names():
                 sums = _plus(sums, self.past(name, reward_version, before, now))
-                at = self._backends.clock.now()
-                records.append(
-                    Refill(experiment=name, reward_version=reward_version, watermark=now, at=at)
-                )
+                made = Refill(experiment=name, reward_version=reward_version, watermark=now, at=at)
+                records.append(made)
         output = {ARMS: [codec.encode(record) for record in records]} if records else {}
         return self._commit(sums, output=output)
 

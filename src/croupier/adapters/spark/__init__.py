@@ -1,1 +1,1 @@
-"""Spark Structured Streaming: Kafka in, folds in buckets, checkpoints that may be thrown away."""
+"""Spark Structured Streaming: Kafka in, folds in buckets, disposable checkpoints."""

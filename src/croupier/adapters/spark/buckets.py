@@ -1,4 +1,4 @@
-"""Spark's transformWithStateInPandas over buckets: a header and numbered slices in each."""
+"""transformWithStateInPandas over buckets: a header and slices in each."""
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""A query's checkpoints: numbered folders, of which the newest counts; none is ever deleted."""
+"""A query's checkpoints: numbered folders, the newest counts, none is deleted."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What some entries of the observations topic add: sums and ids of what was not added before."""
+"""What some entries of the observations topic add: new sums and ids."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What runs in Spark's Python workers beside the folds: connections of their own, and sending."""
+"""What runs in Spark's Python workers beside the folds: their own connections."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What Spark's driver does for join and observe: where to begin, and what a batch commits."""
+"""What the driver does for join and observe: where to begin, what to commit."""
 
 import threading
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What Spark does for learn: executors add up what is new, the driver commits and publishes."""
+"""What Spark does for learn: executors add up, the driver commits, publishes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""The processes of a ring on Spark: join, observe and learn, each until it is told to stop."""
+"""The processes of a ring on Spark: join, observe and learn, until told to stop."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The open stories of a bucket in slices of a minute of deadline, each one versioned blob."""
+"""The open stories of a bucket, in slices of a minute of deadline."""
 
 from collections import Counter
 from collections.abc import Iterable

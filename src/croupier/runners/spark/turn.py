@@ -1,4 +1,4 @@
-"""One turn of one bucket: open its slices, feed it, close what is due, put the rest back."""
+"""One turn of one bucket: open its slices, feed it, close what is due."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -1,0 +1,32 @@
+"""Past trials by a newer reward: the older versions of an experiment, read anew."""
+
+from msgspec.structs import replace
+
+from croupier.core.declarations import Declarations
+from croupier.core.records import Declaration
+
+
+def valued_by(declarations: Declarations, experiment: str, reward_version: int) -> Declarations:
+    """The older versions of an experiment, with the reward and window of a newer one.
+
+    Versions with other sessions, slots or ranking are left out: their trials would not compare.
+    """
+    book, versions = Declarations(), declarations.versions(experiment)
+    now = max(
+        (each for each in versions if each.reward_version == reward_version),
+        key=lambda each: each.version,
+    )
+    for each in versions:
+        if each.reward_version < reward_version and _shape(each) == _shape(now):
+            spec = replace(each.spec, reward=now.spec.reward, window=now.spec.window)
+            book.apply(
+                Declaration(
+                    version=each.version, reward_version=reward_version, at=each.at, spec=spec
+                )
+            )
+    return book
+
+
+def _shape(declaration: Declaration) -> tuple[object, ...]:
+    spec = declaration.spec
+    return spec.session, spec.slots, spec.ranking

@@ -54,9 +54,14 @@ def export(  # noqa: PLR0913 - the command's own options
     if not set(wanted) <= set(WHAT):
         raise typer.BadParameter(f"--what: expected some of {', '.join(WHAT)}, got {what!r}")
     try:
-        backends = _services(log, states, cache) if log else _file(data)
         span = _span(since, until)
-        work = _open(backends, out, experiment or [], span, quiet=as_json)
+        work = _open(
+            lambda: _services(log, states, cache) if log else _file(data),
+            out,
+            experiment or [],
+            span,
+            quiet=as_json,
+        )
         written = work.run(wanted)
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or out}: {error.strerror or error}") from error
@@ -80,7 +85,7 @@ def _services(log: str, states: str, cache: str) -> "Backends":
 
 
 def _open(
-    backends: "Backends", out: Path, names: list[str], span: "Span", *, quiet: bool
+    backends: "Callable[[], Backends]", out: Path, names: list[str], span: "Span", *, quiet: bool
 ) -> "Export":
     from croupier.config.errors import ConfigError
     from croupier.config.row_files import open_tables
@@ -88,7 +93,7 @@ def _open(
     from croupier.runners.export.everything import Export
 
     files = Files(out, open_tables(), _progress(quiet=quiet))
-    work = Export(backends, files, names, span)
+    work = Export(backends(), files, names, span)
     if work.unknown:
         raise ConfigError(f"no experiment {', '.join(work.unknown)} was ever declared")
     return work

@@ -74,6 +74,11 @@ class Troubles:
             self.all[f"stop {kind.name}"] = lambda one=service: self._restart(one, Service.stop)  # type: ignore[misc]
             self.all[f"pause {kind.name}"] = lambda one=service: self._pause(one)  # type: ignore[misc]
 
+    def shuffled(self) -> list[str]:
+        """All of them in some order; in the short form without the gentlest."""
+        names = [name for name in self.all if ROUNDS > 1 or not name.startswith("stop ")]
+        return self._dice.sample(sorted(names), len(names))
+
     def _kill(self, process: Process, sign: signal.Signals = signal.SIGKILL) -> None:
         code = process.end(sign)
         assert code == (-sign if sign == signal.SIGKILL else 0), f"{process.name}: {code}"
@@ -170,8 +175,7 @@ def _storm(town: Town, servers: dict[type[Service], Service], seed: int) -> Stor
     deaths: list[tuple[str, float]] = []
     time.sleep(3)
     for _ in range(ROUNDS):
-        names = [name for name in troubles.all if ROUNDS > 1 or not name.startswith("stop ")]
-        for name in dice.sample(sorted(names), len(names)):
+        for name in troubles.shuffled():
             deaths.append((name, time.monotonic() - began))
             _with_tails(town, deaths, troubles.all[name])
             time.sleep(dice.uniform(0, 1))

@@ -33,6 +33,7 @@ NAMES = (
     "evaluate",
     "stores",
     "spark",
+    "parts",
     "regret",
     "believed",
 )

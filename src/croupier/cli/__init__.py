@@ -53,11 +53,14 @@ def main() -> None:
     """Run the command line; what a user can mend is one line a problem, exit code 2."""
     try:
         from croupier.config.errors import ConfigError
-        from croupier.ports import UnusableError
+        from croupier.ports import StaleError, UnusableError
     except KeyboardInterrupt:
         sys.exit(130)
     try:
         app()
+    except StaleError as error:
+        print(f"stopped, nothing was counted twice: {error}", file=sys.stderr)
+        sys.exit(1)
     except (ConfigError, UnusableError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

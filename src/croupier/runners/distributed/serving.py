@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from croupier.apps.serve.service import Service
 from croupier.config.keys import Keys
@@ -44,6 +44,7 @@ class Server:
     def __init__(self, settings: Settings, stores: Stores, history: History, keys: Keys) -> None:
         self._stores, self._history = stores, history
         self._away: str | None = None
+        self._broken: str | None = None
         self._stop = threading.Event()
         self.service = Service(
             clock=stores.clock,
@@ -56,14 +57,19 @@ class Server:
             unit_key=keys.unit,
             limits=limits_of(settings, settings.log.retention),
         )
-        self.service.health = lambda: self._away
+        self.service.health = lambda: self._broken or self._away
         self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
         self.service.one_clock = False
         self.service.take_arms = lambda _: self._follow()
         self.service.read_arms = self._follow
         history.on_change.append(self._changed)
         self._threads = [
-            threading.Thread(target=target, name=f"croupier-{target.__name__}", daemon=True)
+            threading.Thread(
+                target=self._following,
+                args=[target],
+                name=f"croupier{target.__name__}",
+                daemon=True,
+            )
             for target in (self._snapshots, self._declared)
         ]
 
@@ -89,6 +95,14 @@ class Server:
         service.signer.admit(name)
         service.know_arms(name)
         service.redeclare(name)
+
+    def _following(self, follow: Callable[[], None]) -> None:
+        """Follow; what cannot pass, such as a newer Croupier's record, is said by /healthz."""
+        try:
+            follow()
+        except Exception as error:  # noqa: BLE001 - whatever it was, deciding goes on and says so
+            self._broken = f"{type(error).__name__}: {error}"
+            _LOG.exception("nothing new is followed; deciding goes on with what is known")
 
     def _snapshots(self) -> None:
         while not self._stop.is_set():

@@ -210,6 +210,13 @@ def test_a_commit_after_one_that_failed_is_whole(opened: Opened, part: str) -> N
     assert opened.states.load().counts["b", "late"] == 2
 
 
+def test_sums_are_left_out_where_nobody_needs_them(opened: Opened) -> None:
+    opened.states.commit(FULL)
+    whole, bare = (opened.states.load(sums=sums) for sums in (True, False))
+    assert whole.sums
+    assert bare == msgspec.structs.replace(whole, sums={})
+
+
 # --- ids ------------------------------------------------------------------------------------------
 
 

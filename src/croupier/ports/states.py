@@ -76,8 +76,11 @@ class Standing(msgspec.Struct):
 class StateStore(Protocol):
     """Arm states, with the positions in the log that they hold: one transaction."""
 
-    def load(self, experiment: str | None = None) -> Standing:
-        """Where learning stands, with sums and counts of one experiment or of all."""
+    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
+        """Where learning stands, with sums and counts of one experiment or of all.
+
+        Sums are a row an arm and period: whoever does not need them leaves them out.
+        """
 
     def commit(self, commit: Commit) -> None:
         """Add one step durably, or raise and change nothing (UnavailableError, StaleError).

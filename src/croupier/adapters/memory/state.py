@@ -24,13 +24,17 @@ class MemoryState:
         self._late: dict[bytes, Late] = {}
         self._ids: dict[bytes, int] = {}
 
-    def load(self, experiment: str | None = None) -> Standing:
+    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
         """Where learning stands: copies, so that later commits do not show."""
         now, every = self._standing, experiment is None
         return Standing(
             positions=dict(now.positions),
             watermark=now.watermark,
-            sums={key: sums for key, sums in now.sums.items() if every or key[0] == experiment},
+            sums={
+                key: one
+                for key, one in now.sums.items()
+                if sums and (every or key[0] == experiment)
+            },
             counts={
                 key: count for key, count in now.counts.items() if every or key[0] == experiment
             },

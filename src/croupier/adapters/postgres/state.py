@@ -46,7 +46,7 @@ class PostgresState:
     def __init__(self, database: Database, scope: str = "learn") -> None:
         self._database, self._scope, self._writer = database, scope, uuid4()
 
-    def load(self, experiment: str | None = None) -> Standing:
+    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
         """Where learning stands, as of one moment."""
         where, chosen = (
             ("", ()) if experiment is None else (" WHERE experiment = %s", (experiment,))
@@ -58,7 +58,8 @@ class PostgresState:
 
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             watermark = rows("SELECT watermark FROM progress WHERE scope = %s", (self._scope,))
-            sums = rows(f"SELECT {_KEY}, {_SUMS} FROM arm_states{where}", chosen)  # noqa: S608
+            query = f"SELECT {_KEY}, {_SUMS} FROM arm_states{where}"  # noqa: S608
+            states = rows(query, chosen) if sums else []
             counts = rows(f"SELECT * FROM counts{where}", chosen)  # noqa: S608
             opened = rows(
                 f"SELECT experiment, sum(stories)::bigint FROM open_stories{where} GROUP BY 1",  # noqa: S608
@@ -70,7 +71,7 @@ class PostgresState:
                 watermark=int(str(watermark[0][0])) if watermark else 0,
                 sums={
                     StateKey(*row[:width]): Sums(*map(int, row[width:]))  # type: ignore[arg-type]
-                    for row in sums
+                    for row in states
                 },
                 counts={(name, what): value for name, what, value in counts},  # type: ignore[misc]
                 open=dict(opened),  # type: ignore[arg-type]

@@ -26,19 +26,19 @@ class SqliteState:
     def __init__(self, file: Reader) -> None:
         self._file = file
 
-    def load(self, experiment: str | None = None) -> Standing:
+    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
         """Where learning stands, read in one transaction."""
         where, chosen = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
         rows = self._file.rows
         rows("BEGIN")
         try:
             watermark = rows("SELECT value FROM progress WHERE name = 'watermark'")
-            sums = rows(f"SELECT * FROM sums{where}", chosen)  # noqa: S608
+            states = rows(f"SELECT * FROM sums{where}", chosen) if sums else []  # noqa: S608
             counts = rows(f"SELECT * FROM counts{where}", chosen)  # noqa: S608
             return Standing(
                 positions=dict(rows("SELECT * FROM positions")),
                 watermark=watermark[0][0] if watermark else 0,
-                sums={StateKey(*row[:-1]): Sums.decode(row[-1]) for row in sums},
+                sums={StateKey(*row[:-1]): Sums.decode(row[-1]) for row in states},
                 counts={(name, what): value for name, what, value in counts},
                 open=dict(rows(f"SELECT * FROM open{where}", chosen)),  # noqa: S608
             )

@@ -109,7 +109,7 @@ class ServiceMetrics(Collector):
         yield weight
 
     def _learned(self) -> Iterable[Metric]:
-        standing = self._service.states.load()
+        standing = self._service.states.load(sums=False)
         for what, text in _COUNTS.items():
             metric = CounterMetricFamily(f"croupier_{what}", text, labels=["experiment"])
             for name in self._service.declarations.names():

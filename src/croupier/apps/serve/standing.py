@@ -120,10 +120,9 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
 def _caught_up(service: Service, name: str, patience: float) -> Standing:
     deadline = time.monotonic() + patience
     while True:
-        standing = service.states.load(name)
-        behind = service.behind(standing.positions)
+        behind = service.behind(service.states.load(name, sums=False).positions)
         if not behind or time.monotonic() > deadline or service.health() is not None:
-            return standing
+            return service.states.load(name)
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 

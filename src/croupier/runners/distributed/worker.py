@@ -79,7 +79,7 @@ class Place:
 
     def recover(self) -> None:
         """Read again what may belong to something open, and forget what closed."""
-        standing = self._states.load("")
+        standing = self._states.load(sums=False)
         self.position, watermark = standing.positions.get(self.number, 0), standing.watermark
         reach = watermark - self._history.declarations.longest_story() - MOST_SKEW
         start = self._log.since(self.part.reads, reach)[self.number]

@@ -225,7 +225,7 @@ def test_a_paused_default_ends_the_holdout_and_does_not_dilute_it(tmp_path: Path
     with a_house(tmp_path / "croupier.db", TOML + "holdout = 0.5\n") as house:
         answer = house.post("/v1/experiments/page/arms", {"change": "pause", "arm": "unit-1"})
         assert answer.status_code == 200
-        house.until(lambda _: "unit-1" not in str(house.decide(name="page")["slate"]), "page")
+        house.until(lambda page: arms(page)["unit-1"]["weight"] == 0, "page")
         made = [house.decide(f"v-{number}", "page") for number in range(60)]
         assert {decision["reason"] for decision in made} == {"policy", "default"}
         for decision in made:

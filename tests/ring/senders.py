@@ -472,7 +472,9 @@ def _read(name: str, rules: Rules, request: dict[str, Any], answer: Any) -> Answ
     )
     arms = decided.arms
     assert decided.experiment == name
-    assert decided.reason in {"policy", "holdout", "pinned"}
+    assert decided.reason in {"policy", "holdout", "pinned", "default"}
+    kept = set(rules.default) <= set(filter(decided.permits, rules.arms))
+    assert decided.reason != "default" or not kept, "held out, and the default could be shown"
     assert answer["degraded"] is False
     assert ("exposed" in answer) == ("exposed" in request)
     assert [shown["slot"] for shown in slate] == list(range(len(arms)))

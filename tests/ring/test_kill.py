@@ -554,7 +554,7 @@ def _wrongly_pinned(answer: Answer, one: dict[str, Any], numbers: dict[str, int]
     until = one.get("pinned_until", 0)
     at = decided_at(bytes.fromhex(answer.tracking_id))
     stands = pinned is not None and answer.permits(pinned) and not (until and at >= until)
-    if answer.reason == "holdout" or stands == (answer.reason == "pinned"):
+    if answer.reason in {"holdout", "default"} or stands == (answer.reason == "pinned"):
         first = answer.reason == "pinned"
         return [f"{answer}: {pinned} is pinned"] if first and answer.arms[0] != pinned else []
     return [f"{answer}: {pinned} was pinned until {until}"]

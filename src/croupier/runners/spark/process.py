@@ -73,7 +73,7 @@ def run_learning(
     try:
         insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
         history = insist(lambda: History(stores.log), stop)
-        learner = Learner(stores, history, stop)
+        learner = Learner(stores, history, stop, settings.log.retention)
         learner.recover()
         _publish(learner)
         engine, one_at_a_time = open_engine(spark), threading.Lock()

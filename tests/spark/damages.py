@@ -41,8 +41,15 @@ def _metadata(damage: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def _newest_state(damage: Callable[[Path], None]) -> Callable[[Path], None]:
     def apply(checkpoint: Path) -> None:
-        files = list((checkpoint / "state" / "0" / "0").glob("*.changelog"))
-        damage(max(files, key=lambda each: int(each.name.partition(".")[0])))
+        committed = int(numbered(checkpoint / "commits")[-1].name) + 1
+        state = checkpoint / "state" / "0" / "0"
+        damage(
+            next(
+                state / f"{n}.changelog"
+                for n in range(committed, 0, -1)
+                if (state / f"{n}.changelog").exists()
+            )
+        )
 
     return apply
 

@@ -6,7 +6,6 @@ what brute force says must be there by the committed watermarks.
 """
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,8 +44,8 @@ class Turns:
             before = dict(self._stood(this))
             take(this, rows)
             if not self._whole and self._stood(this) != before:
-                self.stop.set()
-                time.sleep(0.5)  # so that it is stopped before the next batch is planned, mostly
+                # Spark commits this batch; it is stopped in the middle of the next.
+                threading.Timer(0.4, self.stop.set).start()
 
         monkeypatch.setattr(driver, "take", taken)
 
@@ -89,7 +88,7 @@ def test_join_and_observe_lose_nothing(
         damage(newest(checkpoint))
     turns.all(join)
     assert funnels_on(stores) == expected
-    assert int(newest(checkpoint).name) > len(STATE) + 5
+    assert int(newest(checkpoint).name) > len(LOGS) // 2  # as few as when folders go, too
     _observe_and_learn(services, spark, stores, tale)
 
 

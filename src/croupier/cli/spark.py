@@ -1,4 +1,4 @@
-"""croupier spark: join, observe and learn where one machine no longer serves."""
+"""croupier spark join, observe, learn: where one machine no longer serves."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal

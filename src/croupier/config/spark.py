@@ -1,4 +1,4 @@
-"""Spark as the command line names it: session, checkpoints, triggers."""
+"""Spark as the command line names it: a session, checkpoints, a trigger."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,4 @@
-"""transformWithStateInPandas over buckets: a header and slices in each."""
+"""Spark's transformWithStateInPandas over buckets of numbered slices."""
 
 import pickle
 from collections.abc import Callable, Iterable, Iterator

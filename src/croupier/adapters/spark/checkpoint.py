@@ -1,4 +1,4 @@
-"""A query's checkpoints: numbered folders, the newest counts, none is deleted."""
+"""A query's checkpoints: numbered folders; the newest counts, none is deleted."""
 
 from typing import Any
 

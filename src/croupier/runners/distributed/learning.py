@@ -63,7 +63,8 @@ class Learner:
         entries = insist(lambda: log.read(OBSERVATIONS, self.positions, _ENTRIES), self.stop)
         if not entries:
             return False
-        self.add([insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)])
+        gathered = insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)
+        self._history.knowing(lambda: self.add([gathered]))
         return True
 
     def _gather(self, entries: list[Entry]) -> Gathered:

@@ -1,4 +1,4 @@
-"""What runs in Spark's Python workers beside the folds: their own connections."""
+"""What Spark's Python workers do beside folding: connect, and send."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,4 @@
-"""What the driver does for join and observe: where to begin, what to commit."""
+"""Spark's driver for join and observe: where to begin, what a batch commits."""
 
 import threading
 from collections import Counter
@@ -51,6 +51,10 @@ class Folding:
             since = partial(self._stores.log.since, self._part.reads, reach)
             self.starts[number] = insist(since, self._stop)[number]
         self._find_floors()
+
+    def stood(self) -> Positions:
+        """What is committed now."""
+        return dict(self._positions)
 
     def take(self, rows: Iterable[Plain]) -> None:
         """One batch, whose closed stories are on the log: mark time behind them, then commit."""

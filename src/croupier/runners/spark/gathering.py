@@ -1,4 +1,4 @@
-"""What Spark does for learn: executors add up, the driver commits, publishes."""
+"""Spark for learn: executors add up what is new, the driver commits."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -68,6 +68,10 @@ class Gathering:
     ) -> Gatherer:
         """For the next batch: behind what is committed now."""
         return Gatherer(dict(self._learner.positions), self._learner.oldest, history, states)
+
+    def stood(self) -> Positions:
+        """What is committed now."""
+        return dict(self._learner.positions)
 
     def take(self, told: Iterable[bytes]) -> None:
         """Commit what the tasks of a batch have added up, in one transaction."""

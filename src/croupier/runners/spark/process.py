@@ -1,4 +1,4 @@
-"""The processes of a ring on Spark: join, observe and learn, until told to stop."""
+"""The processes of a ring on Spark: join, observe, learn, until told to stop."""
 
 import threading
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from croupier.runners.spark.turn import PARTS, App, Turn
 
 _TICK = codec.encode(Tick())
 _TICK_SECONDS = 1.0
+_FOLLOW_EVERY, _MEND_EVERY = 1_000, 5_000
 
 
 def run_folding(
@@ -50,7 +51,7 @@ def run_folding(
                 Sorter(partitions, spark.buckets, folding.floors),
                 Turn(app, sources, folding.closed, partial(history_at, services.log)),
                 Sender(partial(log_at, services.log), writes),
-                supervised.taking(folding.take),
+                supervised.taking(folding.take, folding.stood),
                 sink_of(spark, checkpoint),
             )
 
@@ -72,13 +73,15 @@ def run_learning(
     try:
         insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
         history = insist(lambda: History(stores.log), stop)
-        learner = Learner(stores, history, stop)
+        learner = Learner(stores, history, stop, settings.log.retention)
         learner.recover()
         _publish(learner)
         engine, one_at_a_time = open_engine(spark), threading.Lock()
         gathering = Gathering(learner, stores.log)
         checkpoint = checkpoint_of(spark, engine, "learn")
         supervised = Supervised("spark learn", checkpoint.set_aside, stop, recover=recover)
+
+        upkeep = Upkeep(stores, history)
 
         def take(told: list[bytes]) -> None:
             with one_at_a_time:
@@ -88,6 +91,7 @@ def run_learning(
         def turn() -> None:
             with one_at_a_time:
                 _publish(learner)
+                upkeep.turn()
 
         def start() -> Any:
             gathering.recover()
@@ -96,13 +100,36 @@ def run_learning(
                 lambda: gathering.gatherer(
                     partial(history_at, services.log), partial(states_at, services.states)
                 ),
-                supervised.taking(take),
+                supervised.taking(take, gathering.stood),
                 sink_of(spark, checkpoint),
             )
 
         supervised.run(start, turn)
     finally:
         stores.close()
+
+
+class Upkeep:
+    """Follows what is declared, and tells the cache again what it may have lost."""
+
+    def __init__(self, stores: Stores, history: History) -> None:
+        self._stores, self._history = stores, history
+        self._followed = self._mended = 0
+
+    def turn(self) -> None:
+        """What is due; what cannot be done now is done at a later turn."""
+        now = self._stores.clock.now()
+        if now >= self._followed + _FOLLOW_EVERY:
+            self._followed = now
+            _forgiving(self._follow)
+        if now >= self._mended + _MEND_EVERY:
+            self._mended = now
+            _forgiving(self._stores.mend)
+            _forgiving(lambda: self._stores.declare(self._history.newest()))
+
+    def _follow(self) -> None:
+        if self._history.follow():
+            self._mended = 0
 
 
 def _publish(learner: Learner) -> None:

@@ -16,9 +16,9 @@ class Supervised:
     """A query that is started again whenever it ends by itself.
 
     Spark's messages about damaged checkpoints mislead, and there are many; so none is read. A
-    query that fails after it took a batch is started again as it is; one that cannot take any has
-    a checkpoint that is no use, and this is set aside (`recover`) or told. A failure that outlives
-    both is neither's: it is told.
+    query that fails after it committed something new is started again as it is; one that cannot
+    has a checkpoint that is no use, though it may take the batch before again and again: this is
+    set aside (`recover`) or told. A failure that outlives both is neither's: it is told.
     """
 
     def __init__(
@@ -33,16 +33,22 @@ class Supervised:
         self._taken = 0
         self._errors: list[BaseException] = []
 
-    def taking(self, take: Callable[[list[Any]], None]) -> Callable[[list[Any]], None]:
-        """What takes a batch, watched: an error of our own is not the checkpoint's."""
+    def taking(
+        self, take: Callable[[list[Any]], None], stood: Callable[[], object]
+    ) -> Callable[[list[Any]], None]:
+        """What takes a batch, watched: an error of our own is not the checkpoint's.
+
+        `stood` tells where what is committed stands.
+        """
 
         def taken(rows: list[Any]) -> None:
+            before = stood()
             try:
                 take(rows)
             except BaseException as error:
                 self._errors.append(error)
                 raise
-            self._taken += 1
+            self._taken += stood() != before
 
         return taken
 

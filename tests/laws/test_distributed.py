@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from threading import Event
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,9 +21,10 @@ from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
 from croupier.config.services import Stores
 from croupier.core import codec
+from croupier.core.arms.sums import Sums
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
-from croupier.core.records import Decision, Funnel, Tick
+from croupier.core.records import Decision, Funnel, Imported, Tick
 from croupier.core.reward import Reward, Term
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, Commit, Standing
 from croupier.runners.distributed import learning
@@ -287,3 +289,31 @@ def test_a_funnel_told_again_does_not_open_a_closed_session() -> None:
     assert [one.arm for one in observe.close(end)] == [0]
     observe.feed([later])
     assert observe.close(2 * end) == []
+
+
+def test_imported_rows_are_added_once_under_whatever_name_they_come() -> None:
+    book = Declarations()
+    spec = Experiment("b", ("x", "y"), "x", Reward({"click": Term(1.0)}))
+    for record in book.changes(spec, 0):
+        book.apply(record)
+    town = Town(World(book, []), 3, 1, [])
+    row = Imported(
+        id=b"one",
+        content=b"same",
+        experiment="b",
+        arm=1,
+        slot=0,
+        reward_version=1,
+        at=7,
+        sums=Sums(5, 2_000_000, 2_000_000_000_000).encode(),
+        key="file",
+    )
+    again, other = (msgspec.structs.replace(row, id=b"two"), msgspec.structs.replace(row, arm=0))
+    rows = [row, row, again, msgspec.structs.replace(other, id=b"three", content=b"other")]
+    for _ in range(2):
+        records = [codec.encode(each) for each in rows]
+        town.log.append(OBSERVATIONS, records, [each.content for each in rows])
+        town.settle()
+    standing = town.scopes["learn"].load()
+    assert {key.arm: sums.n for key, sums in standing.sums.items()} == {0: 5, 1: 5}
+    assert standing.counts["b", "imported"] == 10

@@ -1,6 +1,6 @@
-"""What entries of the observations topic add: sums, and ids that are new."""
+"""What some entries of the observations topic add: new sums and ids."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -13,34 +13,31 @@ from croupier.core.records import Imported, Marker, Observation
 from croupier.ports import Entry, Positions
 
 Known = Callable[[Collection[bytes]], set[bytes]]
+Told = tuple[int, Observation | Imported]
+"""A record, and the data time that its id is kept by."""
 
 
 class Gathered(NamedTuple):
     """Positions behind the entries, the watermarks of their markers, and what they add.
 
-    Two of different partitions add up: an observation's id is its key on the log. Imported rows
-    are passed on with their stamps, for two may say the same in different partitions.
+    Two of different partitions add up: an observation's id is its key on the log.
     """
 
     positions: Positions
     reached: dict[int, int]
     learned: Learned
     ids: dict[bytes, int]
-    imported: list[tuple[int, Imported]]
 
     def encode(self) -> bytes:
         """As MessagePack; sums as text, for they outgrow 64 bits."""
         sums = [(key, one.encode()) for key, one in self.learned.sums.items()]
         counts = [(*place, count) for place, count in self.learned.counts.items()]
-        imported = [(stamp, codec.encode(one)) for stamp, one in self.imported]
-        return msgspec.msgpack.encode(
-            (self.positions, self.reached, sums, counts, self.ids, imported)
-        )
+        return msgspec.msgpack.encode((self.positions, self.reached, sums, counts, self.ids))
 
     @classmethod
     def decode(cls, encoded: bytes) -> "Gathered":
         """The inverse."""
-        positions, reached, sums, counts, ids, imported = msgspec.msgpack.decode(
+        positions, reached, sums, counts, ids = msgspec.msgpack.decode(
             encoded,
             type=tuple[
                 dict[int, int],
@@ -48,14 +45,12 @@ class Gathered(NamedTuple):
                 list[tuple[StateKey, str]],
                 list[tuple[str, str, int]],
                 dict[bytes, int],
-                list[tuple[int, bytes]],
             ],
         )
         learned = Learned()
         learned.sums |= {key: Sums.decode(text) for key, text in sums}
         learned.counts |= {(name, what): count for name, what, count in counts}
-        past = [(stamp, codec.decode(one)) for stamp, one in imported]
-        return cls(positions, reached, learned, ids, past)
+        return cls(positions, reached, learned, ids)
 
 
 def gather(
@@ -65,23 +60,38 @@ def gather(
 
     What is of a time before `oldest` could be in without an id: it is counted as stale.
     """
-    told: dict[bytes, Observation] = {}
-    imported: list[tuple[int, Imported]] = []
+    told: dict[bytes, Told] = {}
     positions: Positions = {}
     reached: dict[int, int] = {}
     for entry in entries:
         positions[entry.partition] = entry.offset + 1
         for record in codec.decode_many(entry.payload):
             if isinstance(record, Observation):
-                told.setdefault(record.id, record)
+                told.setdefault(record.id, (record.at, record))
             elif isinstance(record, Imported):
-                imported.append((entry.stamp, record))
+                told.setdefault(record.id, (entry.stamp, record))
             elif isinstance(record, Marker):
                 reached[record.source] = max(reached.get(record.source, 0), record.watermark)
-    added = known([one.id for one in told.values() if one.at >= oldest])
-    fresh = [one for one in told.values() if one.at >= oldest and one.id not in added]
-    learned = absorb(fresh, declarations)
-    for one in told.values():
-        if one.at < oldest:
-            learned.counts[one.experiment, "stale"] += 1
-    return Gathered(positions, reached, learned, {one.id: one.at for one in fresh}, imported)
+    added = known({id_ for _, one in told.values() for id_ in _ids(one)})
+    fresh = _new(told, added, oldest)
+    learned = absorb((record for _, record in fresh.values()), declarations)
+    for at, record in told.values():
+        if at < oldest:
+            learned.counts[record.experiment, "stale"] += 1
+    ids = {id_: at for at, one in fresh.values() for id_ in _ids(one)}
+    return Gathered(positions, reached, learned, ids)
+
+
+def _ids(record: Observation | Imported) -> tuple[bytes, ...]:
+    """What must not be in the sums already; the same rows under another name count as the same."""
+    return (record.id, record.content) if isinstance(record, Imported) else (record.id,)
+
+
+def _new(told: Mapping[bytes, Told], known: Collection[bytes], oldest: int) -> dict[bytes, Told]:
+    """What was told and is neither in the store, nor told before in other words, nor stale."""
+    seen, fresh = set(known), dict[bytes, Told]()
+    for id_, (at, record) in told.items():
+        if at >= oldest and seen.isdisjoint(_ids(record)):
+            fresh[id_] = at, record
+            seen.update(_ids(record))
+    return fresh

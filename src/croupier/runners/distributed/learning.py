@@ -63,8 +63,7 @@ class Learner:
         entries = insist(lambda: log.read(OBSERVATIONS, self.positions, _ENTRIES), self.stop)
         if not entries:
             return False
-        gathered = insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)
-        self._history.knowing(lambda: self.add([gathered]))
+        self.add([insist(lambda: self._history.knowing(lambda: self._gather(entries)), self.stop)])
         return True
 
     def _gather(self, entries: list[Entry]) -> Gathered:

@@ -33,7 +33,7 @@ class Drawn:
         for unit in range(UNITS):
             identity = unit.to_bytes(16, "big")
             made = one.decide(identity, AT, identity[1:], **request)
-            if made.decision.reason == "holdout":
+            if made.decision.reason in {"holdout", "default"}:
                 self.held += 1
                 continue
             slates.append(made.decision.slate)

@@ -312,7 +312,7 @@ def test_imported_rows_are_added_once_under_whatever_name_they_come() -> None:
     rows = [row, row, again, msgspec.structs.replace(other, id=b"three", content=b"other")]
     for _ in range(2):
         records = [codec.encode(each) for each in rows]
-        town.log.append(OBSERVATIONS, records, [each.content for each in rows])
+        town.log.append(OBSERVATIONS, records, [each.id for each in rows])
         town.settle()
     standing = town.scopes["learn"].load()
     assert {key.arm: sums.n for key, sums in standing.sums.items()} == {0: 5, 1: 5}

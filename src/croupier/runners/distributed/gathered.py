@@ -20,7 +20,8 @@ Told = tuple[int, Observation | Imported]
 class Gathered(NamedTuple):
     """Positions behind the entries, the watermarks of their markers, and what they add.
 
-    Two of different partitions add up: an observation's id is its key on the log.
+    Two of different partitions add up: a record's id is its key on the log, so what may be the
+    same is in one partition.
     """
 
     positions: Positions

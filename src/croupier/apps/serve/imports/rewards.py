@@ -167,9 +167,7 @@ def _differences(service: Service, name: str, fresh: list[Imported]) -> list[Dif
 def _append(service: Service, fresh: list[Imported]) -> None:
     records = [codec.encode(row) for row in fresh]
     try:
-        service.log.append(OBSERVATIONS, records, [row.content for row in fresh]).result(
-            _APPEND_SECONDS
-        )
+        service.log.append(OBSERVATIONS, records, [row.id for row in fresh]).result(_APPEND_SECONDS)
     except TimeoutError as error:
         raise UnavailableError("the log takes too long") from error
 

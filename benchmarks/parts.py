@@ -16,11 +16,11 @@ from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS
-from croupier.runners.declare import declare_on
-from croupier.runners.distributed.history import History
+from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.worker import Worker
+from croupier.runners.history import History
 from tests.services.servers import Kafka, Postgres, Redis
 from tests.services.service import ServiceError, free_port
 
@@ -43,7 +43,7 @@ def rows(*, quick: bool) -> Iterator[Row | Skipped]:
             urls.append(service.url)
         services = Services(f"{urls[0]}/bench?partitions={PARTITIONS}", urls[1], urls[2])
         with closing(open_stores(services)) as stores:
-            declare_on(stores.log, stores.clock, settings)
+            declare(settings, stores.log, stores.clock)
             sent = fill(stores, settings, 5_000 if quick else 100_000)
             yield from measure(stores, sent)
 

@@ -55,7 +55,7 @@ def prepare(path: Path, stories: int) -> float:
     """A data file whose log was read to its end, with its copy of the open stories."""
     fill(path, parse_settings(toml("top-button", 5)), stories, SPAN)
     backends = open_backends(path)
-    declarations = read_declarations(backends)
+    declarations = read_declarations(backends.log)
     ring = Ring(backends, declarations, declarations.names(), lambda snapshot: None)
     ring.recover()
     while ring.step():

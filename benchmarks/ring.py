@@ -51,7 +51,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
 def learn(path: Path) -> Learned:
     """Let a ring turn until the log is read to its end."""
     backends = open_backends(path)
-    declarations = read_declarations(backends)
+    declarations = read_declarations(backends.log)
     ring = Ring(backends, declarations, declarations.names(), lambda snapshot: None)
     ring.recover()
     began, cpu = time.perf_counter(), time.process_time()

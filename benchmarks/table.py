@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from croupier.adapters.memory import MemoryStories
-from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
+from croupier.adapters.sqlite import SqliteLog, Writer
 from croupier.clock import TurnedClock
-from croupier.config.backends import Backends
 from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
 from croupier.core.arms.bernoulli import Beta
@@ -133,8 +131,7 @@ def fill(path: Path, settings: Settings, decisions: int, span: int) -> Filled:
     clock = TurnedClock(begin)
     file = Writer(path, clock)
     log = SqliteLog(file)
-    ports = (log, SqliteState(file), SqliteSnapshots(file), MemoryStories())
-    declare(settings, Backends(clock, *ports, file.close))
+    declare(settings, log, clock)
     made = (
         decision(spec, dice, begin + number * span // decisions, number)
         for number in range(decisions)

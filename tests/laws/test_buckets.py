@@ -14,7 +14,7 @@ from croupier.config.services import Stores
 from croupier.core import codec
 from croupier.core.records import Funnel, Observation, Tick
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS
-from croupier.runners.distributed.history import History
+from croupier.runners.history import History
 from croupier.runners.spark.executors import Sender
 from croupier.runners.spark.folding import Folding
 from croupier.runners.spark.shares import Sorter

@@ -28,11 +28,11 @@ from croupier.core.records import Decision, Funnel, Imported, Tick
 from croupier.core.reward import Reward, Term
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, Commit, Standing
 from croupier.runners.distributed import learning
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.share import Share
 from croupier.runners.distributed.worker import Worker
+from croupier.runners.history import History
 from croupier.runners.ring import Ring
 from tests.laws.oracle import tell
 from tests.laws.streams import HandClock, World, worlds

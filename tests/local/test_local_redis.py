@@ -13,10 +13,10 @@ from croupier.config.keys import Keys, load_shared_keys
 from croupier.config.services import Services, Stores, open_stores
 from croupier.config.settings import Settings, load_settings
 from croupier.local import LocalCroupier
-from croupier.runners.declare import declare_on
-from croupier.runners.distributed.history import History
+from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.serving import Server
+from croupier.runners.history import History
 from tests.services.fixtures import Running
 from tests.services.servers import Redis
 from tests.services.service import Service, free_port
@@ -58,7 +58,7 @@ class House(NamedTuple):
         """What `croupier learn` does with another file."""
         file = self.keys_file.with_name("croupier.toml")
         file.write_text(toml)
-        declare_on(self.stores.log, self.stores.clock, load_settings(file))
+        declare(load_settings(file), self.stores.log, self.stores.clock)
         self.history.follow()
         self.publish()
 
@@ -84,7 +84,7 @@ def house(services: Services, own_redis: Service, tmp_path: Path) -> Iterator[Ho
     stores, file = open_stores(ours), tmp_path / "croupier.toml"
     file.write_text(TOML)
     settings, keys_file = load_settings(file), tmp_path / "croupier.keys"
-    declare_on(stores.log, stores.clock, settings)
+    declare(settings, stores.log, stores.clock)
     history, keys = History(stores.log), load_shared_keys(keys_file, {})
     learner = Learner(stores, history, threading.Event())
     learner.recover()

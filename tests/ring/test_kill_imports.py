@@ -98,7 +98,7 @@ def test_each_row_counts_once_whatever_is_killed(server: Server, tmp_path: Path)
         mine = [row["reward_sum"] for row in rows if row["arm"] == arm["arm"]]
         assert arm["reward_sum"] == sum(mine)
     backends = open_backends(tmp_path / "croupier.db", read_only=True)
-    standing, again = backends.states.load(), Replay(backends, read_declarations(backends))
+    standing, again = backends.states.load(), Replay(backends, read_declarations(backends.log))
     rebuilt = again.rebuild()
     assert differences(standing.sums, rebuilt.sums) == []
     assert dict(rebuilt.counts) == standing.counts

@@ -57,7 +57,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnTrials]:
     """3,000 trials of three arms in a data file, and 30 that were held out."""
     dice = np.random.default_rng(12)
     backends = open_backends(tmp_path_factory.mktemp("own") / "croupier.db")
-    declare(parse_settings(SINGLE), backends)
+    declare(parse_settings(SINGLE), backends.log, backends.clock)
     records = []
     for number in range(3_000):
         arm = int(dice.choice(3, p=SHARES))
@@ -65,7 +65,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnTrials]:
     records += [observed(9_000 + number, 0, 1, "holdout") for number in range(30)]
     for at in range(0, len(records), 500):
         backends.log.append(OBSERVATIONS, records[at : at + 500]).result()
-    yield OwnTrials(backends, read_declarations(backends), NAME)
+    yield OwnTrials(backends, read_declarations(backends.log), NAME)
     backends.close()
 
 
@@ -100,7 +100,7 @@ def test_an_arm_of_a_pooled_ranking_is_one_of_k(tmp_path: Path) -> None:
     backends = open_backends(tmp_path / "croupier.db")
     toml = SINGLE.replace("slots = 1", "slots = 2")
     toml = toml.replace('default = "install"', 'default = ["install", "free-trial"]')
-    declare(parse_settings(toml), backends)
+    declare(parse_settings(toml), backends.log, backends.clock)
     dice, inclusion, records = np.random.default_rng(3), (0.9, 0.7, 0.4), []
     for number in range(600):
         missing = int(dice.choice(3, p=[1 - p for p in inclusion]))
@@ -108,7 +108,7 @@ def test_an_arm_of_a_pooled_ranking_is_one_of_k(tmp_path: Path) -> None:
             one = codec.decode(observed(2 * number + slot, arm, int(dice.random() < RATES[arm])))
             records.append(codec.encode(replace(one, slot=slot, propensity=inclusion[arm])))
     backends.log.append(OBSERVATIONS, records).result()
-    log = OwnTrials(backends, read_declarations(backends), NAME)
+    log = OwnTrials(backends, read_declarations(backends.log), NAME)
     work = Evaluation(log, Terms())
     found = work.answer(NAME, "uniform", uniform(len(log.positions), len(log.arms)))
     backends.close()

@@ -38,7 +38,7 @@ def a_row(number: int, content: bytes = b"") -> Imported:
 @pytest.fixture
 def backends() -> Backends:
     made = open_backends("memory://", clock=HandClock(START))
-    declare(parse_settings(SINGLE), made)
+    declare(parse_settings(SINGLE), made.log, made.clock)
     return made
 
 
@@ -48,7 +48,7 @@ def append(backends: Backends, *numbers: int) -> None:
 
 
 def an_importer(backends: Backends) -> Imports:
-    return Imports(backends, Learn(read_declarations(backends), backends.cache))
+    return Imports(backends, Learn(read_declarations(backends.log), backends.cache))
 
 
 def n(backends: Backends) -> int:
@@ -84,7 +84,7 @@ def test_a_commit_without_an_answer_is_added_once(
     backends: Backends, arrived: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer was lost, or the commit was: memory and state agree afterwards."""
-    real, learn = backends.states.commit, Learn(read_declarations(backends), backends.cache)
+    real, learn = backends.states.commit, Learn(read_declarations(backends.log), backends.cache)
 
     def lost(commit: Commit) -> None:
         if arrived:
@@ -128,7 +128,7 @@ def test_imports_outlive_a_restart_and_replay_rebuilds_them(data: Path) -> None:
         assert (page["observations"], page["imported"]) == (2, 200)
         assert sum(arm["n"] for arm in page["arms"]) == 202
     backends = open_backends(data, read_only=True)
-    standing, again = backends.states.load(), Replay(backends, read_declarations(backends))
+    standing, again = backends.states.load(), Replay(backends, read_declarations(backends.log))
     rebuilt = again.rebuild()
     assert differences(standing.sums, rebuilt.sums) == []
     assert dict(rebuilt.counts) == standing.counts
@@ -140,7 +140,7 @@ def test_what_was_appended_but_not_learned_is_learned_at_the_next_start(data: Pa
         post(house, row("install", 5))
     backends = open_backends(data)
     append(backends, 7, 8)
-    again = Replay(backends, read_declarations(backends))
+    again = Replay(backends, read_declarations(backends.log))
     assert differences(again.standing.sums, again.rebuild().sums) == []
     backends.close()
     with a_house(data, SINGLE) as house:
@@ -153,9 +153,9 @@ def test_imports_that_were_trimmed_make_the_log_less_than_whole(data: Path) -> N
         post(house, row("free-trial", 5))
         house.trial("u")
     backends = open_backends(data)
-    assert Replay(backends, read_declarations(backends)).whole()
+    assert Replay(backends, read_declarations(backends.log)).whole()
     backends.log.trim(OBSERVATIONS, backends.log.read(OBSERVATIONS, {}, 2)[1].stamp)
-    assert not Replay(backends, read_declarations(backends)).whole()
+    assert not Replay(backends, read_declarations(backends.log)).whole()
     backends.close()
 
 

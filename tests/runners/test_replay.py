@@ -41,7 +41,7 @@ def data(past: Path, tmp_path: Path) -> Path:
 
 def read(data: Path) -> tuple[Backends, Rebuilt]:
     backends = open_backends(data, read_only=True)
-    return backends, Replay(backends, read_declarations(backends)).rebuild()
+    return backends, Replay(backends, read_declarations(backends.log)).rebuild()
 
 
 def test_the_log_adds_up_to_the_stored_sums_and_counts(data: Path) -> None:
@@ -86,7 +86,7 @@ def test_the_correction_makes_the_stored_what_was_rebuilt(data: Path) -> None:
     connection.close()
     backends = open_backends(data)
     standing = backends.states.load()
-    again = Replay(backends, read_declarations(backends))
+    again = Replay(backends, read_declarations(backends.log))
     rebuilt = again.rebuild()
     backends.states.commit(again.correction(rebuilt))
     after = backends.states.load()
@@ -98,7 +98,7 @@ def test_the_correction_makes_the_stored_what_was_rebuilt(data: Path) -> None:
 
 def test_a_correction_of_what_is_right_changes_nothing(data: Path) -> None:
     backends, rebuilt = read(data)
-    commit = Replay(backends, read_declarations(backends)).correction(rebuilt)
+    commit = Replay(backends, read_declarations(backends.log)).correction(rebuilt)
     assert commit.sums == {}
     assert not any(commit.counts.values())
 
@@ -123,6 +123,6 @@ def test_rolled_up_periods_are_still_the_same_sums(data: Path) -> None:
 def test_replay_reads_progress_aloud(data: Path) -> None:
     backends = open_backends(data, read_only=True)
     heard: list[int] = []
-    again = Replay(backends, read_declarations(backends), heard.append)
+    again = Replay(backends, read_declarations(backends.log), heard.append)
     again.rebuild()
     assert heard[-1] == again.entries > 0

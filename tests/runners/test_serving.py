@@ -11,10 +11,10 @@ from croupier.config.keys import Keys
 from croupier.config.services import Stores
 from croupier.config.settings import parse_settings
 from croupier.ports import ARMS
-from croupier.runners.declare import declare_on
-from croupier.runners.distributed.history import History
+from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.serving import Server
+from croupier.runners.history import History
 from tests.apps.house import TOP_BUTTON
 
 
@@ -22,7 +22,7 @@ def test_a_record_of_a_newer_croupier_is_said_by_health_and_deciding_goes_on() -
     clock = Clock()
     log, shown, settings = MemoryLog(clock), MemorySnapshots(), parse_settings(TOP_BUTTON)
     stores = Stores(clock, log, lambda _: MemoryState(log), shown, shown)
-    declare_on(log, clock, settings)
+    declare(settings, log, clock)
     learner = Learner(stores, History(log), threading.Event())
     learner.recover()
     learner.refresh()

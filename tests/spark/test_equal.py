@@ -14,10 +14,10 @@ from croupier.config.spark import SparkSettings
 from croupier.core import codec
 from croupier.core.records import Funnel, Observation
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.worker import Worker
+from croupier.runners.history import History
 from croupier.runners.spark.process import run_folding, run_learning
 from tests.laws.oracle import trial_of
 from tests.spark.tale import embedded, read_back, records, tell_on

@@ -48,7 +48,7 @@ def _explained(backends: "Backends", file: Path, text: str) -> "Explanation":
         except ValueError:
             raise ConfigError(f"{text}: expected 30 hexadecimal digits, or a token") from None
         return explained(backends, tracking_id)
-    keys, names = load_keys(file, os.environ), read_declarations(backends).names()
+    keys, names = load_keys(file, os.environ), read_declarations(backends.log).names()
     try:
         return explained_decision(backends, Signer(keys.token, names).verify(text))
     except TokenError as error:
@@ -58,7 +58,7 @@ def _explained(backends: "Backends", file: Path, text: str) -> "Explanation":
 def _names_of(backends: "Backends", found: "Explanation") -> list[str]:
     from croupier.runners.declare import read_declarations
 
-    arms = read_declarations(backends).arms(found.decision.experiment).arms
+    arms = read_declarations(backends.log).arms(found.decision.experiment).arms
     return [arms[number].name for number in found.decision.slate]
 
 

@@ -70,7 +70,7 @@ def log(  # noqa: PLR0913 - the command's own options
         print_explanation(backends, file, explain, as_json=as_json)
         return
     wanted = _wanted(file, experiment, unit, tracking_id)
-    declarations, ends = read_declarations(backends), backends.log.ends(topic)
+    declarations, ends = read_declarations(backends.log), backends.log.ends(topic)
     begin = _millis(since, backends.clock.now()) if since else 0
     for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
         _print(seen, declarations, as_json=as_json)
@@ -85,7 +85,7 @@ def _follow(backends: "Backends", records: Any, *, as_json: bool) -> None:
     from croupier.runners.declare import read_declarations
 
     for seen in records:
-        _print(seen, read_declarations(backends), as_json=as_json)
+        _print(seen, read_declarations(backends.log), as_json=as_json)
 
 
 def _wait() -> None:

@@ -64,7 +64,7 @@ def _past(data: Path, names: list[str]) -> "tuple[list[Experiment], list[Sums]]"
 
     backends = open_backends(data, read_only=True)
     try:
-        declarations = read_declarations(backends)
+        declarations = read_declarations(backends.log)
         found = totals(backends.states.load().sums.items())
     finally:
         backends.close()

@@ -121,7 +121,7 @@ def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
         raise ConfigError(f"{said.log}: no such file")
     backends = open_backends(said.log, read_only=True)
     try:
-        declarations = read_declarations(backends)
+        declarations = read_declarations(backends.log)
         own = OwnTrials(backends, declarations, _experiment(said, declarations.names()))
     except BaseException:
         backends.close()

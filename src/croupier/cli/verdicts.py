@@ -62,7 +62,7 @@ def _of_file(data: str, name: str, worth: float) -> Any:
 
     backends = open_backends(data_file(data), read_only=True)
     try:
-        declarations = read_declarations(backends)
+        declarations = read_declarations(backends.log)
         if name not in declarations.names():
             expected = ", ".join(declarations.names()) or "nothing: none was ever declared"
             raise typer.BadParameter(f"no experiment {name!r}, expected {expected}")

@@ -62,7 +62,7 @@ class FileSource:
 
     def declarations(self) -> Declarations:
         """The whole history."""
-        return read_declarations(self.world)
+        return read_declarations(self.world.log)
 
     def snapshots(self, names: Iterable[str], held: Mapping[str, int]) -> list[Snapshot]:  # noqa: ARG002
         """The newest of each."""

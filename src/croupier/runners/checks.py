@@ -123,7 +123,7 @@ def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding
     if ahead > 0:
         text = f"newest record is {format_duration(ahead)} in the future: was the clock set back?"
     yield Finding("clock", ok=ahead < MINUTE, detail=text)
-    declarations = read_declarations(backends)
+    declarations = read_declarations(backends.log)
     latest = {name: backends.cache.latest(name) for name in declarations.names()}
     yield from about_experiments(standing, latest)
     for spec in settings.experiments if settings else ():

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from croupier.apps.candidates import first_arms
 from croupier.clock import Clock
-from croupier.config.backends import Backends
 from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError
 from croupier.config.settings import Settings
@@ -13,33 +12,20 @@ from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import MOST_ARMS, Experiment
 from croupier.core.records import ArmSet, Declaration
-from croupier.ports import ARMS, EventLog, UnavailableError, entries_between
+from croupier.ports import ARMS, EventLog, UnavailableError
+from croupier.runners.history import History
 
 _LOG = logging.getLogger(__name__)
 
 
-def read_declarations(backends: Backends) -> Declarations:
+def read_declarations(log: EventLog) -> Declarations:
     """What was ever declared."""
-    return read_history(backends.log)
+    return History(log).declarations
 
 
-def read_history(log: EventLog) -> Declarations:
-    """The same, given the log alone."""
-    declarations = Declarations()
-    for entries in entries_between(log, ARMS, {}, log.ends(ARMS)):
-        for record in codec.decode_all(entry.payload for entry in entries):
-            declarations.apply(record)
-    return declarations
-
-
-def declare(settings: Settings, backends: Backends) -> Declarations:
+def declare(settings: Settings, log: EventLog, clock: Clock) -> Declarations:
     """Read what was ever declared, and append what the settings change."""
-    return declare_on(backends.log, backends.clock, settings)
-
-
-def declare_on(log: EventLog, clock: Clock, settings: Settings) -> Declarations:
-    """The same, given log and clock alone."""
-    declarations = read_history(log)
+    declarations = read_declarations(log)
     now = clock.now()
     for spec in settings.experiments:
         new = spec.candidates is not None and spec.name not in declarations.names()

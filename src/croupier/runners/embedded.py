@@ -30,7 +30,7 @@ class Embedded:
 
     def __init__(self, settings: Settings, backends: Backends, keys: Keys) -> None:
         self.settings, self.backends = settings, backends
-        self.declarations = declare(settings, backends)
+        self.declarations = declare(settings, backends.log, backends.clock)
         self.retention = self._usable_retention()
         self.service = Service(
             clock=backends.clock,

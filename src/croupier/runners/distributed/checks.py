@@ -13,7 +13,7 @@ from croupier.ports import (
     UnusableError,
 )
 from croupier.runners.checks import Finding, about_experiments
-from croupier.runners.declare import read_history
+from croupier.runners.declare import read_declarations
 
 _MOST_BEHIND = 10_000
 _READS = {"join": EVENTS, "observe": FUNNELS}
@@ -41,7 +41,7 @@ def _look(stores: Stores) -> Iterator[Finding]:
             yield _process(f"{app}.{partition}", standing, {partition: end}, now)
     standing = stores.states("learn").load()
     yield _process("learn", standing, stores.log.ends(OBSERVATIONS), now)
-    declarations = read_history(stores.log)
+    declarations = read_declarations(stores.log)
     home = {name: stores.cache.latest(name) for name in declarations.names()}
     yield from about_experiments(standing, home)
     try:

@@ -13,8 +13,8 @@ from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Entry
 from croupier.runners.distributed.gathered import Gathered, gather
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
+from croupier.runners.history import History
 
 _ENTRIES = 1_024
 KEEP_IDS = 35 * DAY

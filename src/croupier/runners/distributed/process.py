@@ -13,13 +13,13 @@ from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, FUNNELS, UnavailableError
-from croupier.runners.declare import declare_on
-from croupier.runners.distributed.history import History
+from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.serving import Server
 from croupier.runners.distributed.share import Share
 from croupier.runners.distributed.worker import StoppedError, Worker, insist
+from croupier.runners.history import History
 from croupier.runners.http import doors_of, serve
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
     stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
-        insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
+        insist(lambda: declare(settings, stores.log, stores.clock), stop)
         history = insist(lambda: History(stores.log), stop)
         learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()

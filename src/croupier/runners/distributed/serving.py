@@ -11,7 +11,7 @@ from croupier.config.settings import Settings
 from croupier.core.experiment import Experiment
 from croupier.core.token import Signer
 from croupier.ports import UnavailableError
-from croupier.runners.distributed.history import History
+from croupier.runners.history import History
 from croupier.runners.http import limits_of
 
 _LOG = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.records import Marker
 from croupier.ports import Commit, Entry, Late, UnavailableError, entries_between
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.parts import Part
+from croupier.runners.history import History
 
 _LOG = logging.getLogger(__name__)
 _ENTRIES, _MARK_EVERY, _RETRY_SECONDS = 512, 250, 0.5

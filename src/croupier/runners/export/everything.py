@@ -44,7 +44,7 @@ class Export:
         self, backends: Backends, files: Files, experiments: Collection[str], span: Span
     ) -> None:
         self._backends, self._files, self._span = backends, files, span
-        self._declarations = read_declarations(backends)
+        self._declarations = read_declarations(backends.log)
         known = self._declarations.names()
         self.unknown = [name for name in experiments if name not in known]
         self._wanted = [name for name in known if not experiments or name in experiments]

@@ -25,7 +25,7 @@ def explained(backends: Backends, tracking_id: bytes) -> Explanation:
 def explained_decision(backends: Backends, decision: Decision) -> Explanation:
     """The same for a decision that a token holds."""
     name = decision.experiment
-    if name not in read_declarations(backends).names():
+    if name not in read_declarations(backends.log).names():
         raise ConfigError(f"{name}: no such experiment in this data file")
     return explain(decision, _snapshot(backends, decision), _in_force(backends.log, decision))
 

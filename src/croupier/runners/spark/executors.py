@@ -7,8 +7,8 @@ from itertools import islice
 
 from croupier.config.services import open_log
 from croupier.ports import EventLog
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
+from croupier.runners.history import History
 from croupier.runners.spark.turn import Plain, Row
 
 _APPEND = 2_000

@@ -12,8 +12,8 @@ from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.records import Marker
 from croupier.ports import Commit, Late, Positions, StateStore
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.worker import insist
+from croupier.runners.history import History
 from croupier.runners.spark.shares import Floor
 from croupier.runners.spark.turn import PARTS, App, Plain, Row, Stood
 

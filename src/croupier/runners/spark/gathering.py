@@ -8,9 +8,9 @@ import msgspec
 from croupier.config.services import open_states
 from croupier.ports import OBSERVATIONS, Entry, EventLog, Positions, StateStore
 from croupier.runners.distributed.gathered import Gathered, gather
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.worker import insist
+from croupier.runners.history import History
 from croupier.runners.spark.executors import NEVER
 from croupier.runners.spark.folding import MisfitError
 

@@ -11,10 +11,10 @@ from croupier.config.spark import SparkSettings, checkpoint_of, open_engine, sin
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, OBSERVATIONS, UnavailableError
-from croupier.runners.declare import declare_on
-from croupier.runners.distributed.history import History
+from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.worker import insist
+from croupier.runners.history import History
 from croupier.runners.spark.executors import Sender, history_at, log_at
 from croupier.runners.spark.folding import Folding
 from croupier.runners.spark.gathering import Gathering, states_at
@@ -71,7 +71,7 @@ def run_learning(
     """learn: declares what the settings say, adds, publishes. There is one."""
     stores = insist(lambda: open_stores(services), stop)
     try:
-        insist(lambda: declare_on(stores.log, stores.clock, settings), stop)
+        insist(lambda: declare(settings, stores.log, stores.clock), stop)
         history = insist(lambda: History(stores.log), stop)
         learner = Learner(stores, history, stop, settings.log.retention)
         learner.recover()

@@ -9,8 +9,8 @@ import msgspec
 from croupier.core import codec
 from croupier.core.records import Event, Funnel
 from croupier.ports import Entry, Late
-from croupier.runners.distributed.history import History
 from croupier.runners.distributed.parts import JoinPart, Keyed, ObservePart, Part
+from croupier.runners.history import History
 from croupier.runners.spark.shares import Share
 from croupier.runners.spark.slices import Header, Slices, State
 

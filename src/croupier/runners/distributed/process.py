@@ -12,19 +12,20 @@ from croupier.config.services import Services, Stores, open_stores
 from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.records import Tick
-from croupier.ports import EVENTS, FUNNELS, UnavailableError
+from croupier.ports import EVENTS, FUNNELS
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.serving import Server
 from croupier.runners.distributed.share import Share
+from croupier.runners.distributed.upkeep import Upkeep
 from croupier.runners.distributed.worker import StoppedError, Worker, insist
 from croupier.runners.history import History
 from croupier.runners.http import doors_of, serve
 
 _LOG = logging.getLogger(__name__)
 _TICK = codec.encode(Tick())
-_TICK_EVERY, _FOLLOW_EVERY, _MEND_EVERY = 1_000, 1_000, 5_000
+_TICK_EVERY = 1_000
 _IDLE_SECONDS = 0.05
 
 
@@ -87,20 +88,10 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
         learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()
         on_ready()
-        followed, mended = 0, 0
+        upkeep = Upkeep(stores, history, learner)
         while not learner.stop.is_set():
             busy = learner.step()
-            _forgiving("publishing", learner.refresh)
-            _forgiving("keeping house", learner.keep_house)
-            now = stores.clock.now()
-            if now >= followed + _FOLLOW_EVERY:
-                followed = now
-                if _forgiving("declarations", history.follow):
-                    mended = 0
-            if now >= mended + _MEND_EVERY:
-                mended = now
-                _forgiving("the cache", stores.mend)
-                _forgiving("the cache", lambda: stores.declare(history.newest()))
+            upkeep.turn()
             if not busy:
                 learner.stop.wait(_IDLE_SECONDS)
     except StoppedError as error:
@@ -151,12 +142,3 @@ def told_to_stop() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def _forgiving(what: str, action: Callable[[], object]) -> object:
-    """Try; what cannot be done now is done at a later turn."""
-    try:
-        return action()
-    except UnavailableError as error:
-        _LOG.warning("%s: again later: %s", what, error)
-        return None

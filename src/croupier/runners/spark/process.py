@@ -1,7 +1,6 @@
 """The processes of a ring on Spark: join, observe, learn, until told to stop."""
 
 import threading
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,9 +9,10 @@ from croupier.config.settings import Settings
 from croupier.config.spark import SparkSettings, checkpoint_of, open_engine, sink_of, source_of
 from croupier.core import codec
 from croupier.core.records import Tick
-from croupier.ports import EVENTS, OBSERVATIONS, UnavailableError
+from croupier.ports import EVENTS, OBSERVATIONS
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
+from croupier.runners.distributed.upkeep import Upkeep, forgiving
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
 from croupier.runners.spark.executors import Sender, history_at, log_at
@@ -24,7 +24,6 @@ from croupier.runners.spark.turn import PARTS, App, Turn
 
 _TICK = codec.encode(Tick())
 _TICK_SECONDS = 1.0
-_FOLLOW_EVERY, _MEND_EVERY = 1_000, 5_000
 
 
 def run_folding(
@@ -75,22 +74,20 @@ def run_learning(
         history = insist(lambda: History(stores.log), stop)
         learner = Learner(stores, history, stop, settings.log.retention)
         learner.recover()
-        _publish(learner)
+        upkeep = Upkeep(stores, history, learner)
+        upkeep.publish()
         engine, one_at_a_time = open_engine(spark), threading.Lock()
         gathering = Gathering(learner, stores.log)
         checkpoint = checkpoint_of(spark, engine, "learn")
         supervised = Supervised("spark learn", checkpoint.set_aside, stop, recover=recover)
 
-        upkeep = Upkeep(stores, history)
-
         def take(told: list[bytes]) -> None:
             with one_at_a_time:
                 history.knowing(lambda: gathering.take(told))
-                _publish(learner)
+                upkeep.publish()
 
         def turn() -> None:
             with one_at_a_time:
-                _publish(learner)
                 upkeep.turn()
 
         def start() -> Any:
@@ -109,47 +106,11 @@ def run_learning(
         stores.close()
 
 
-class Upkeep:
-    """Follows what is declared, and tells the cache again what it may have lost."""
-
-    def __init__(self, stores: Stores, history: History) -> None:
-        self._stores, self._history = stores, history
-        self._followed = self._mended = 0
-
-    def turn(self) -> None:
-        """What is due; what cannot be done now is done at a later turn."""
-        now = self._stores.clock.now()
-        if now >= self._followed + _FOLLOW_EVERY:
-            self._followed = now
-            _forgiving(self._follow)
-        if now >= self._mended + _MEND_EVERY:
-            self._mended = now
-            _forgiving(self._stores.mend)
-            _forgiving(lambda: self._stores.declare(self._history.newest()))
-
-    def _follow(self) -> None:
-        if self._history.follow():
-            self._mended = 0
-
-
-def _publish(learner: Learner) -> None:
-    """Publish what is due; what cannot be done now is done at a later turn."""
-    for action in (learner.refresh, learner.keep_house):
-        _forgiving(action)
-
-
-def _forgiving(action: Callable[[], object]) -> None:
-    try:
-        action()
-    except UnavailableError:
-        return
-
-
 def _tick(stores: Stores, spark: SparkSettings, stop: threading.Event) -> None:
     """Let time pass on every event partition: a tick a second; once, where all is read once."""
 
     def tick() -> None:
-        _forgiving(lambda: stores.log.append(EVENTS, [_TICK]).result())
+        forgiving("a tick", lambda: stores.log.append(EVENTS, [_TICK]).result())
 
     def run() -> None:
         while not stop.wait(_TICK_SECONDS):

@@ -14,10 +14,11 @@ import pytest
 
 from croupier.config.services import Services, Stores, open_stores
 from croupier.config.spark import SparkSettings
-from croupier.ports import OBSERVATIONS
+from croupier.core.records import Observation
+from croupier.ports import EVENTS, OBSERVATIONS
 from croupier.runners.spark.process import run_folding
 from tests.laws.test_chain import text
-from tests.spark.tale import funnels_on, must_be_there, read_back, tell_on, wait_for
+from tests.spark.tale import funnels_on, must_be_there, read_back, records, tell_on, wait_for
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
 _MAIN = "from croupier.cli import main; main()"
@@ -97,6 +98,12 @@ def test_killed_in_the_middle(
     services: Services, spark: SparkSettings, stores: Stores, process: Process
 ) -> None:
     tale = read_back(stores.log, tell_on(stores.log, seed=5))
+    told = sum(stores.log.ends(EVENTS).values())
+
+    def joined() -> bool:
+        """All that was told is committed, its last tick included, by which sessions are over."""
+        at = sum(position(f"join.{number}") for number in stores.log.ends(EVENTS))
+        return at >= told and funnels_on(stores) == must_be_there(stores, tale) == expected
 
     def position(scope: str) -> int:
         return sum(stores.states(scope).load("").positions.values())
@@ -117,10 +124,10 @@ def test_killed_in_the_middle(
     killed_after("join", 20, "join.0")
     killed_after("join", 20, "join.0", jvm=True)
     assert must_be_there(stores, tale) <= funnels_on(stores)
-    finished("join", 400, lambda: funnels_on(stores) == must_be_there(stores, tale) == expected)
+    finished("join", 400, joined)
 
     run_folding("observe", services, spark._replace(most=10), threading.Event(), recover=True)
-    assert sum(stores.log.ends(OBSERVATIONS).values()) > 10
+    assert len(list(records(stores.log, OBSERVATIONS, Observation))) == len(tale.told.trials)
     killed_after("learn", 4, "learn")
     killed_after("learn", 4, "learn", jvm=True)
     sums = tale.told.sums(tale.book)

@@ -39,7 +39,7 @@ def test_rewards_come_from_csv_by_experiment_and_only_once(
         f"experiment,arm,n,reward_sum\n{NAME},install,100,5\nbanner,install,50,5\n"
         f"{NAME},free-trial,100,500\nbanner,free-trial,20,1\n"
     )
-    words = ("import", "rewards", file, "--url", url)
+    words = ("import", "rewards", file, "--server", url)
     dry = croupier(*words, "--dry-run", "--json")
     assert (dry.code, dry.json()["accepted"], trials(house)) == (1, 3, {})
     assert dry.json()["arms"]["banner"]["install"]["after"] == {"n": 50, "mean": 0.1}
@@ -59,7 +59,7 @@ def test_a_file_is_its_own_key(
     croupier: CommandLine, house: House, url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a.csv").write_text("arm,n,reward_sum\ninstall,100,5\n")
-    words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--url", url)
+    words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--server", url)
     assert [croupier(*words, "--json").json()["accepted"] for _ in range(3)] == [1, 0, 0]
     assert trials(house) == {"install": 100}
 
@@ -76,7 +76,7 @@ def test_a_long_parquet_file_goes_in_chunks_with_its_own_row_numbers(
         "at": pa.array(range(count), pa.timestamp("s")),
     }
     pq.write_table(pa.table(columns), tmp_path / "a.parquet")
-    words = ("import", "rewards", tmp_path / "a.parquet", "--experiment", NAME, "--url", url)
+    words = ("import", "rewards", tmp_path / "a.parquet", "--experiment", NAME, "--server", url)
     dry = croupier(*words, "--json", "--dry-run").json()
     told = croupier(*words, "--json")
     assert (told.code, told.json()["accepted"]) == (1, count - 1)
@@ -91,7 +91,7 @@ def test_arms_come_with_a_name(
     croupier: CommandLine, house: House, url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "arms.csv").write_text("arm,status\nnew,active\ninstall,paused\n")
-    words = ("import", "arms", tmp_path / "arms.csv", "--experiment", NAME, "--url", url)
+    words = ("import", "arms", tmp_path / "arms.csv", "--experiment", NAME, "--server", url)
     told = croupier(*words, "--by", "ana")
     assert (told.code, "new: not there → active" in told.out) == (0, True)
     history = house.client.get(f"/v1/experiments/{NAME}/arms").json()
@@ -111,7 +111,7 @@ def test_a_key_is_sent_as_a_bearer_token(
     monkeypatch.setattr(sending, "_ask", spy)
     monkeypatch.setenv("CROUPIER_API_KEY", "secret")
     (tmp_path / "a.csv").write_text("arm,n,reward_sum\ninstall,100,5\n")
-    words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--url", url)
+    words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--server", url)
     assert croupier(*words).code == 0
     assert seen[0]["authorization"] == "Bearer secret"
 
@@ -132,7 +132,7 @@ def test_files_that_are_none_are_said(
 ) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    words = ("import", "rewards", tmp_path / name, "--experiment", NAME, "--url", url)
+    words = ("import", "rewards", tmp_path / name, "--experiment", NAME, "--server", url)
     found = croupier(*words)
     assert found.code == (2 if said else 0)
     assert said in found.err
@@ -151,7 +151,7 @@ def test_a_server_that_is_not_there_is_said(
 ) -> None:
     monkeypatch.setattr(sending, "_PAUSE", 0.0)
     (tmp_path / "a.csv").write_text("arm,n,reward_sum\ninstall,100,5\n")
-    found = croupier("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--url", url)
+    found = croupier("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--server", url)
     assert found.code == 2
     assert "Traceback" not in found.err
 

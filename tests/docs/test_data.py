@@ -34,7 +34,7 @@ def test_data_is_imported_as_told(tmp_path: Path) -> None:
     with server(tmp_path) as url:
 
         def run(script: str) -> str:
-            script = script.replace("--experiment", f"--url {url} --experiment")
+            script = script.replace("--experiment", f"--server {url} --experiment")
             return shell(tmp_path, script.replace("localhost:8080", url.removeprefix("http://")))
 
         assert "3 would be accepted, 0 were there, 1 refused" in run(first)

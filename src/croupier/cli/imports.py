@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from croupier.cli.ask import Key
+from croupier.cli.ask import Key, Server
 from croupier.cli.options import Json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def import_(  # noqa: PLR0913 - the command's own options
         str, typer.Option(help="Where the file has no column `experiment`.")
     ] = "",
     key: Annotated[str, typer.Option(help="Idempotency key; else the digest of the file.")] = "",
-    url: Annotated[str, typer.Option(help="Where the server listens.")] = "http://127.0.0.1:8080",
+    server: Server = "http://127.0.0.1:8080",
     by: Annotated[str, typer.Option(help="Who does it, for the history of arms.")] = "cli",
     api_key: Key = "",
     *,
@@ -59,7 +59,7 @@ def import_(  # noqa: PLR0913 - the command's own options
         raise ConfigError(f"{file}: no such file")
     key = key or _digest(file)
     path = "import" if what is What.REWARDS else "arms/import"
-    door, told = Door(url, path, key, by, api_key, dry_run), Told(key)
+    door, told = Door(server, path, key, by, api_key, dry_run), Told(key)
     for chunk in chunks(read_table(file), experiment, file):
         told.add(chunk, door.send(chunk))
         _show(chunk, quiet=as_json)

@@ -68,7 +68,7 @@ class Croupier:
         numbers = (timeout, failures, pause, buffer, batch, events_timeout)
         if not all(number > 0 for number in numbers) or min(linger, exit_timeout) < 0:
             raise ValueError("time-outs, pauses and sizes must be positive")
-        self._fallbacks, self._closed, self._ahead = Fallbacks(defaults), False, 0.0
+        self._fallbacks, self._ahead = Fallbacks(defaults), 0.0
         self._timeout, self._exit_timeout = timeout, exit_timeout
         self._wire, self._breaker = Wire(url, headers, tls, api_key), Breaker(failures, pause)
         send = partial(self._wire.post, "/v1/events", timeout=events_timeout)
@@ -137,7 +137,7 @@ class Croupier:
 
     def close(self) -> None:
         """Send what is buffered, in `exit_timeout` seconds at most; then only defaults are left."""
-        self._closed = True
+        self._fallbacks.close()
         self._outbox.close(self._exit_timeout)
         self._wire.close()
 
@@ -160,10 +160,7 @@ class Croupier:
         exclude: Iterable[str] | None,
         default: Default | None,
     ) -> Decided:
-        if self._closed:
-            raise CallError("closed", "the client is closed")
-        if default is None and experiment not in self._fallbacks:
-            raise CallError("undeclared", f"no default is declared for {experiment!r}")
+        self._fallbacks.demand(experiment, default)
         body = write_request(unit, eligible, exclude)
         path = f"/v1/experiments/{quote(experiment, safe='')}/decide"
         if not self._breaker.admits():

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from croupier.client import processes
-from croupier.client.messages import Decided, Shown
+from croupier.client.messages import CallError, Decided, Shown
 
 _LOG = logging.getLogger("croupier.client")
 _MOST_TOLD = 1_000
@@ -28,6 +28,7 @@ class Fallbacks:
 
     def __init__(self, declared: Mapping[str, Default]) -> None:
         self._declared = {name: _slate(shown) for name, shown in declared.items()}
+        self._closed = False
         self.after_fork()
         processes.watch(self)
 
@@ -37,8 +38,16 @@ class Fallbacks:
         self._counts = Counter({"decided": 0, "defaulted": 0})
         self._told: set[tuple[str, str]] = set()
 
-    def __contains__(self, experiment: str) -> bool:
-        return experiment in self._declared
+    def close(self) -> None:
+        """From now on there are only defaults."""
+        self._closed = True
+
+    def demand(self, experiment: str, default: Default | None) -> None:
+        """Raise CallError where no decision may be made: after the end, or without a default."""
+        if self._closed:
+            raise CallError("closed", "the client is closed")
+        if default is None and experiment not in self._declared:
+            raise CallError("undeclared", f"no default is declared for {experiment!r}")
 
     def stats(self) -> dict[str, int]:
         """Decisions, defaults, and defaults by reason."""

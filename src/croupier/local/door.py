@@ -57,7 +57,7 @@ class LocalCroupier:
             raise ValueError("intervals and time-outs must be positive")
         if reporting and report_url is None:
             raise ValueError(f"without report_url nothing is done with {', '.join(reporting)}")
-        self._fallbacks, self._closed = Fallbacks(defaults), False
+        self._fallbacks = Fallbacks(defaults)
         self._reports = Croupier(report_url, {}, **reporting) if report_url else None
         self.after_fork()
         processes.watch(self)
@@ -128,7 +128,7 @@ class LocalCroupier:
 
     def close(self) -> None:
         """Follow no more, send what is buffered; then only defaults are left."""
-        self._closed = True
+        self._fallbacks.close()
         self._follower.close()
         if self._reports is not None:
             self._reports.close()
@@ -155,10 +155,7 @@ class LocalCroupier:
         exclude: Iterable[str] | None,
         default: Default | None,
     ) -> Decided:
-        if self._closed:
-            raise CallError("closed", "the client is closed")
-        if default is None and experiment not in self._fallbacks:
-            raise CallError("undeclared", f"no default is declared for {experiment!r}")
+        self._fallbacks.demand(experiment, default)
         service = self._follower.service()
         if service is None:
             raise CallError("unreachable", self._follower.error)

@@ -86,7 +86,10 @@ def record_arms(
             record = msgspec.structs.replace(
                 after, version=before.version + 1, at=now, by=by, note=note, change=words
             )
-            service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
+            try:
+                service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
+            except TimeoutError:
+                raise UnavailableError("the log is slow: look whether it was made") from None
             service.take_arms(record)
             if service.declarations.arms(name) == record:
                 service.know_arms(name)

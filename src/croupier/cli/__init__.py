@@ -20,6 +20,7 @@ from croupier.cli.parts import join, learn, observe, serve
 from croupier.cli.prior import prior
 from croupier.cli.replay import replay
 from croupier.cli.simulate import simulate
+from croupier.cli.source import source
 from croupier.cli.spark import spark
 from croupier.cli.supervise import supervise
 from croupier.cli.surrogate import surrogate
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _RUN = (up, supervise, arms, candidates, estimates, key, audit, log, backup, restore, export)
-_PARTS = (serve, join, observe, learn)
+_PARTS = (serve, join, observe, learn, source)
 _LEARN = (demo, simulate, evaluate, prior, surrogate, replay, doctor)
 for command in (*_RUN, *_LEARN, *_PARTS):
     app.command(no_args_is_help=False)(command)

@@ -106,7 +106,7 @@ def learn(
 
     set_up_logging(log_level)
     settings = load_settings(config)
-    process.run_learner(settings, Services(log, states, cache), _ready)
+    process.run_learner(settings, Services(log, states, cache), say_ready)
 
 
 def _work(
@@ -121,9 +121,10 @@ def _work(
         part = Share.parse(share)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--share") from None
-    process.run_worker(app, Services(*urls), part, _ready)
+    process.run_worker(app, Services(*urls), part, say_ready)
 
 
-def _ready() -> None:
+def say_ready() -> None:
+    """Tell whoever started us, on stdout, that we work."""
     logging.getLogger(__name__).info("ready")
     print("ready", flush=True)

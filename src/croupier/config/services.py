@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from croupier.adapters.durable import DurableSnapshots
+from croupier.adapters.memory import MemorySnapshots
 from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
 from croupier.config.backends import Backends
@@ -85,6 +87,18 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
         )
 
 
+def open_ring(log: str, states: str) -> Stores:
+    """Log and arm states, and a cache in memory: for whoever does not ask for snapshots."""
+    with _extra("postgres", "psycopg"):
+        from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
+    _scheme(states, "states", "postgresql", "postgres")
+    with ExitStack() as opened:
+        database = opened.enter_context(closing(Database(*_take(states, "schema"))))
+        kafka = opened.enter_context(closing(open_log(log)))
+        states_of, cache = partial(PostgresState, database), MemorySnapshots()
+        return Stores(Clock(), kafka, states_of, cache, cache, close=opened.pop_all().close)
+
+
 def open_services(
     services: Services, scope: str, stories: Path, *, read_only: bool = False
 ) -> Backends:
@@ -109,17 +123,17 @@ def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
     return KafkaLog(cluster_of(url), read_only=read_only)
 
 
-def cluster_of(url: str) -> "Cluster":
+def cluster_of(url: str, what: str = "log") -> "Cluster":
     """The cluster that a kafka:// URL names, and what our topics in it are called."""
-    servers, path = _scheme(url, "log", "kafka")
+    servers, path = _scheme(url, what, "kafka")
     with _extra("kafka", "confluent_kafka"):
         from croupier.adapters.kafka import Cluster  # noqa: PLC0415 - an extra
     options = dict(parse_qsl(urlsplit(url).query))
     unknown = [key for key in options if key not in _USED and "." not in key]
     if unknown:
-        raise ConfigError(f"log: {unknown[0]!r}: expected one of {', '.join(sorted(_USED))}")
+        raise ConfigError(f"{what}: {unknown[0]!r}: expected one of {', '.join(sorted(_USED))}")
     if "@" in servers:
-        raise ConfigError("log: kafka:// takes no user; use sasl.username and sasl.password")
+        raise ConfigError(f"{what}: kafka:// takes no user; use sasl.username and sasl.password")
     return Cluster(
         servers=servers,
         prefix=path or "croupier",

@@ -2,7 +2,15 @@
 
 from croupier.adapters.memory.log import MemoryLog
 from croupier.adapters.memory.snapshots import MemorySnapshots
+from croupier.adapters.memory.sources import MemoryDeadLetters, MemoryTopic
 from croupier.adapters.memory.state import MemoryState
 from croupier.adapters.memory.stories import MemoryStories
 
-__all__ = ["MemoryLog", "MemorySnapshots", "MemoryState", "MemoryStories"]
+__all__ = [
+    "MemoryDeadLetters",
+    "MemoryLog",
+    "MemorySnapshots",
+    "MemoryState",
+    "MemoryStories",
+    "MemoryTopic",
+]

@@ -79,7 +79,7 @@ def read_reports(body: bytes) -> list[Any]:
     try:
         reports: list[Any] = _REPORTS.decode(body)
     except NOT_JSON:
-        reports = [_report(each) for each in _one_by_one(body)]
+        reports = [read_report(each) for each in _one_by_one(body)]
     return reports
 
 
@@ -98,8 +98,8 @@ def _one_by_one(body: bytes) -> list[Any]:
     return events
 
 
-def _report(event: Any) -> Any:
-    """One event that came with others, or why it is refused."""
+def read_report(event: Any) -> Any:
+    """One event, raw or as a dict: Report, PlainReport, or the RefusedError that says why not."""
     plain = False
     try:
         raw = event if isinstance(event, msgspec.Raw) else json.dumps(event, ensure_ascii=False)

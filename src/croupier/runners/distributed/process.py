@@ -41,7 +41,7 @@ def run_server(
     def start() -> tuple[App, Callable[[], None]]:
         stores = insist(lambda: open_stores(services), threading.Event())
         history = insist(lambda: History(stores.log), threading.Event())
-        _wait_for(settings, history)
+        wait_for_declarations(settings, history, threading.Event())
         server = Server(settings, stores, history, keys)
         server.start()
         return doors_of(settings, server.service), server.stop
@@ -121,9 +121,9 @@ class Ticker:
             insist(lambda: self._stores.log.append(EVENTS, [_TICK]).result(), self._worker.stop)
 
 
-def _wait_for(settings: Settings, history: History) -> None:
-    """Until `learn` has declared what the settings name."""
-    wait, said = threading.Event(), False
+def wait_for_declarations(settings: Settings, history: History, wait: threading.Event) -> None:
+    """Until `learn` has declared what the settings name; StoppedError when `wait` is set."""
+    said = False
     while True:
         insist(history.follow, wait)
         known = set(history.declarations.names())
@@ -133,7 +133,8 @@ def _wait_for(settings: Settings, history: History) -> None:
         if not said:
             _LOG.info("waiting until `croupier learn` declares %s", ", ".join(missing))
             said = True
-        wait.wait(0.5)
+        if wait.wait(0.5):
+            raise StoppedError("nothing is declared yet")
 
 
 def told_to_stop() -> threading.Event:

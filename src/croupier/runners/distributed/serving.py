@@ -34,6 +34,30 @@ class Newest(Mapping[str, Experiment]):
         return len(self._declarations.names())
 
 
+def service_of(settings: Settings, stores: Stores, history: History, keys: Keys) -> Service:
+    """What a process knows to decide and to check reports; it keeps up with what is declared."""
+    service = Service(
+        clock=stores.clock,
+        log=stores.log,
+        states=stores.states("learn"),
+        cache=stores.cache,
+        declarations=history.declarations,
+        experiments=Newest(history),
+        signer=Signer(keys.token, history.declarations.names()),
+        unit_key=keys.unit,
+        limits=limits_of(settings, settings.log.retention),
+    )
+    service.one_clock = False
+
+    def changed(name: str) -> None:
+        service.signer.admit(name)
+        service.know_arms(name)
+        service.redeclare(name)
+
+    history.on_change.append(changed)
+    return service
+
+
 class Server:
     """One of several like servers: no state but what it has read, and the counters.
 
@@ -46,23 +70,11 @@ class Server:
         self._away: str | None = None
         self._broken: str | None = None
         self._stop = threading.Event()
-        self.service = Service(
-            clock=stores.clock,
-            log=stores.log,
-            states=stores.states("learn"),
-            cache=stores.cache,
-            declarations=history.declarations,
-            experiments=Newest(history),
-            signer=Signer(keys.token, history.declarations.names()),
-            unit_key=keys.unit,
-            limits=limits_of(settings, settings.log.retention),
-        )
+        self.service = service_of(settings, stores, history, keys)
         self.service.health = lambda: self._broken or self._away
         self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
-        self.service.one_clock = False
         self.service.take_arms = lambda _: self._follow()
         self.service.read_arms = self._follow
-        history.on_change.append(self._changed)
         self._threads = [
             threading.Thread(
                 target=self._following,
@@ -89,12 +101,6 @@ class Server:
 
     def _follow(self) -> None:
         self._history.follow()
-
-    def _changed(self, name: str) -> None:
-        service = self.service
-        service.signer.admit(name)
-        service.know_arms(name)
-        service.redeclare(name)
 
     def _following(self, follow: Callable[[], None]) -> None:
         """Follow; what cannot pass, such as a newer Croupier's record, is said by /healthz."""

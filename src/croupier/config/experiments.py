@@ -1,0 +1,92 @@
+"""`[[experiment]]` → what owners declare."""
+
+from typing import Any
+
+from croupier.config.candidates import read_candidates
+from croupier.config.fields import usable_fields
+from croupier.core.arms.prior import Prior
+from croupier.core.experiment import Experiment
+from croupier.core.policies.registry import POLICIES
+from croupier.core.reward import Reward, Term
+
+
+def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experiment, ...]:
+    """The experiments that can be used; all that is wrong is named in `problems`."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problems.append(f"{file}: experiment: write [[experiment]], with two brackets")
+        return ()
+    found: list[Experiment] = []
+    for number, table in enumerate(tables, 1):
+        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
+        spec = _experiment(dict(table), f"{file}: experiment {name}", problems)
+        if spec is not None:
+            if spec.name in (one.name for one in found):
+                problems.append(f"{file}: experiment {name}: name: used twice")
+            found.append(spec)
+    return tuple(found)
+
+
+def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
+    """The experiment; what is unusable is told and left at its default, to tell the rest too."""
+    reward, policy = table.pop("reward", None), table.pop("policy", None)
+    prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
+    if candidates is not None:
+        table.setdefault("arms", [])
+    if table.get("session") == "none":
+        table["session"] = None
+    values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
+    values["reward"] = _reward(reward, where, problems)
+    if policy is not None:
+        values["policy"] = _policy(policy, where, problems)
+    values["prior"] = _prior(prior, where, problems)
+    if candidates is not None:
+        values["candidates"] = read_candidates(candidates, where, problems)
+    usable = {key: value for key, value in values.items() if value is not None or key == "session"}
+    needed = {"name", "arms", "default", "reward"}
+    if not (needed | ({"candidates"} if candidates is not None else set())) <= usable.keys():
+        return None
+    spec = Experiment(**usable)
+    problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())
+    return spec
+
+
+def _reward(table: Any, where: str, problems: list[str]) -> Reward | None:
+    if table is None:
+        problems.append(f"{where}: reward: missing; expected such as {{ click = 1.0 }}")
+        return None
+    if not isinstance(table, dict):
+        problems.append(f"{where}: reward: expected a table such as {{ click = 1.0 }}")
+        return None
+    before, terms = len(problems), {}
+    for kind, term in table.items():
+        fields = term if isinstance(term, dict) else {"weight": term}
+        values = usable_fields(fields, Term, f"{where}: reward.{kind}", problems)
+        if "weight" in values:
+            terms[kind] = Term(**values)
+    return Reward(terms) if len(problems) == before else None
+
+
+def _policy(table: Any, where: str, problems: list[str]) -> Any:
+    if not isinstance(table, dict):
+        problems.append(f'{where}: policy: expected a table such as {{ kind = "thompson" }}')
+        return None
+    fields = dict(table)
+    kind = POLICIES.get(str(fields.pop("kind", "")))
+    if kind is None:
+        expected = ", ".join(POLICIES)
+        got = f", got {table['kind']!r}" if "kind" in table else ""
+        problems.append(f"{where}: policy.kind: expected one of {expected}{got}")
+        return None
+    return kind(**usable_fields(fields, kind, f"{where}: policy", problems))
+
+
+def _prior(table: Any, where: str, problems: list[str]) -> Prior | None:
+    if table == "auto":
+        return None
+    if not isinstance(table, dict):
+        example = "{ mean = 0.02, trials = 50 }"
+        problems.append(f'{where}: prior: expected a table such as {example}, or "auto"')
+        return None
+    before = len(problems)
+    values = usable_fields(table, Prior, f"{where}: prior", problems)
+    return Prior(**values) if len(problems) == before else None

@@ -1,0 +1,1 @@
+"""A company's own records → reports as our door takes them. Pure."""

@@ -1,0 +1,1 @@
+"""source: records of the company's own topics become events of ours."""

@@ -58,7 +58,7 @@ def source(  # noqa: PLR0913 - the options of a command
     from croupier.config.settings import load_settings
     from croupier.runners.sourcing.process import chosen
 
-    set_up_logging(log_level)
+    set_up_logging(log_level if check is None else "warning")
     settings = load_settings(config)
     sources = chosen(settings, names or [])
     if check is None:
@@ -105,7 +105,7 @@ def _check(
         with file.open("rb") as lines:
             for told in read_sample(settings, source, lines, keys):
                 refused = refused or "refused" in told
-                print(json.dumps(told, ensure_ascii=False) if as_json else _line(told))
+                print(json.dumps(told) if as_json else _line(told))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror or error}") from error
     return refused
@@ -116,7 +116,7 @@ def _line(told: dict[str, Any]) -> str:
     if "event" in told:
         return f"{place}  {line_of(told['event'])}"
     if "report" in told:
-        return f"{place}  {json.dumps(told['report'], ensure_ascii=False)}"
+        return f"{place}  {json.dumps(told['report'])}"
     if "refused" in told:
         return f"{place}  REFUSED ({told['refused']}): {told['reason']}"
     return f"{place}  skipped ({told['skipped']})"

@@ -63,7 +63,8 @@ class Reader:
             code, reason = error.args
             reading.refused.append(Refusal(code, reason))
             return reading
-        reading.skipped["where"] += out
+        if not items:
+            reading.skipped["where" if out else "empty"] += 1
         for number, item in enumerate(items):
             try:
                 reading.reports.append(Report(number, self._fields(record, item, number, place)))
@@ -105,7 +106,10 @@ class Reader:
 
     def _name(self, record: Any, item: Any, number: int, place: str) -> str:
         """What tells this outcome from others: its own id, or its place; and its item."""
-        own = None if self._id is None else text_of(self._id.find(record, item))
+        try:
+            own = None if self._id is None else text_of(self._id.find(record, item))
+        except ValueError as error:
+            raise ValueError(f"id: {error}") from None
         name = place if own is None else own
         whole = own is not None and self._id is not None and self._id.of_item
         return name if self._each is None or whole else f"{name}/{number}"

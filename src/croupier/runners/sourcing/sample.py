@@ -10,6 +10,7 @@ from croupier.config.services import Stores
 from croupier.config.settings import Settings
 from croupier.core.sources.declared import Source
 from croupier.core.sources.reading import Reader
+from croupier.core.token import Signer, TokenError
 from croupier.ports import TopicRecord
 from croupier.runners.declare import declare
 from croupier.runners.distributed.serving import service_of
@@ -26,8 +27,8 @@ def read_sample(
     """For each line what it amounts to: events, refusals and why it is skipped.
 
     With keys, tokens are verified and all checks are made, as if everything in the file had been
-    declared for ever, and as if each record had come at its own time, or now where it has none.
-    Without, the answer is what the mapping reads: a `report`.
+    declared for ever, and as if each record had come at its own time, or, where it says none, at
+    its decision's. Without, the answer is what the mapping reads: a `report`.
     """
     records = (
         TopicRecord(0, number, None, line.rstrip(b"\r\n") or None)
@@ -46,15 +47,26 @@ def read_sample(
         backends.clock, backends.log, lambda _: backends.states, backends.cache, backends.cache
     )
     service = service_of(settings, stores, History(backends.log), keys)
-    judge, clock = Judge(source, service), Clock()
+    judge = Judge(source, service)
     for record in records:
-        times = [one.fields["at"] for one in judge.read(record).reports if "at" in one.fields]
-        verdict = judge.judge(record, max(times, default=clock.now()))
+        times = [_time_of(one.fields, service.signer) for one in judge.read(record).reports]
+        verdict = judge.judge(record, max(times, default=0))
         told = [
             (item, {"event": fields_of(event, service.declarations)})
             for item, event in verdict.events
         ]
         yield from _told(record, told, verdict.refused, verdict.skipped)
+
+
+def _time_of(fields: dict[str, Any], signer: Signer) -> int:
+    """When a report would have come; now, where nothing says."""
+    for key in ("at", "decided_at"):
+        if key in fields:
+            return int(fields[key])
+    try:
+        return signer.verify(str(fields.get("token"))).at
+    except TokenError:
+        return Clock().now()
 
 
 def _told(

@@ -1,7 +1,7 @@
 """croupier source --check: what mappings make of records, held to files that people can read.
 
-`tests/golden/sources/<case>` holds a croupier.toml, records as they stand in a topic (one a line), and
-beside each `<source>.jsonl` what it comes to. CROUPIER_GOLDEN=write writes the latter anew.
+`tests/golden/sources/<case>` holds a croupier.toml, records as they stand in a topic (one a line),
+and beside each `<source>.jsonl` what it comes to. CROUPIER_GOLDEN=write writes the latter anew.
 """
 
 import json

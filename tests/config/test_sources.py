@@ -65,7 +65,7 @@ def test_the_least_that_a_source_says() -> None:
          'source "orders": kind: expected 1'),
         (LEAST.replace("shop.orders", "shop orders") + 'token = "t"', 'source "orders": topic: '),
         (LEAST + DECISION.replace('"b"', '"c"'), "decision.experiment: 'c' is not declared"),
-        (LEAST + DECISION.replace("unit", "unti"), "decision: unti: unknown key (did you mean unit"),
+        (LEAST + DECISION.replace("unit", "unti"), "decision: unti: unknown key (did you mean"),
         (LEAST + DECISION.replace('slate = "s"\n', ""), "decision: slate: missing"),
         (LEAST + "decision = 5", 'source "orders": decision: expected a table'),
         ('[source]\nname = "x"', "source: write [[source]], with two brackets"),

@@ -29,6 +29,7 @@ from croupier.core.candidates.declared import Candidates, Columns
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
 from croupier.core.reward import Term
+from croupier.core.sources.declared import Moment, Source, Stated, Word
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -338,6 +339,32 @@ def test_a_policy_is_tested_on_a_log_as_told(tmp_path: Path, monkeypatch: pytest
     assert "effective sample size" in refused
 
 
+@pytest.mark.documents
+def test_topics_are_mapped_as_told(tmp_path: Path) -> None:
+    page = "docs/howto/map-your-topics.md"
+    mapping, each, decision = blocks(page, "toml")
+    experiment = README_TOML.replace(
+        "click = 1.0", 'purchase = { weight = 0.01, of = "value", max = 500 }'
+    )
+    toml = tmp_path / "croupier.toml"
+    toml.write_text(experiment + mapping)
+    (records,) = blocks(page, "json")
+    check, with_keys = blocks(page, "sh")
+    with server(tmp_path) as url:
+        decided = post(f"{url}/v1/experiments/top-button/decide", {"unit": "u-1"})
+    (tmp_path / "records.jsonl").write_text(records.replace("TOKEN", decided["token"]))
+    shown = next(block for block in blocks(page, "text") if "skipped (kind)" in block)
+    told = shell(tmp_path, f"{check.strip()} || [ $? = 1 ]")
+    assert told.replace(decided["token"], "AQEB…") == shown
+    told = shell(tmp_path, f"{with_keys.strip()} || [ $? = 1 ]")
+    arm = decided["slate"][0]["arm"]
+    assert told.startswith(f"   1  purchase     {arm}  value 12.5  id 7  top-button")
+    head = '\n[[source]]\nname = "other"\ntopic = "other"\nkind = "purchase"\n'
+    assert parse_settings(f'{experiment}{head}token = "t"\n{each}').sources[0].each == "seen"
+    named = (head + decision).replace("mail-subject", "top-button")
+    assert parse_settings(experiment + named).sources[0].decision is not None
+
+
 def _one_trial(url: str, *kinds: str) -> str:
     before = _page(url)["observations"]
     token = post(f"{url}/v1/experiments/top-button/decide", {"unit": f"u-{before}"})["token"]
@@ -374,6 +401,7 @@ SETTINGS = {
     *Term.__struct_fields__,
     *Candidates.__struct_fields__,
     *Columns.__struct_fields__,
+    *(field for table in (Source, Stated, Moment, Word) for field in table.__struct_fields__),
     *POLICIES,
     *(field for policy in POLICIES.values() for field in policy.__struct_fields__),
     TOKEN_KEYS,

@@ -23,7 +23,7 @@ from croupier.runners.declare import declare
 from croupier.runners.distributed.serving import service_of
 from croupier.runners.history import History
 from croupier.runners.sourcing.judge import Judge
-from croupier.runners.sourcing.taking import Taker, scope_of
+from croupier.runners.sourcing.taking import Taker, counted_as
 from tests.laws.streams import HandClock
 from tests.laws.test_distributed import Death, FragileLog, FragileState, KilledError
 
@@ -55,7 +55,8 @@ WORDS = st.sampled_from(["b", "click", "x"]) | st.builds(
 )
 MOMENTS = PATHS | st.builds(Moment, PATHS, st.sampled_from(["s", "ms", "us", "ns"]))
 STATED = st.builds(
-    Stated, WORDS, PATHS, MOMENTS, PATHS, PATHS, PATHS | st.just((0.5,)), st.none() | PATHS, st.none() | PATHS
+    Stated, WORDS, PATHS, MOMENTS, PATHS, PATHS, PATHS | st.just((0.5,)),
+    st.none() | PATHS, st.none() | PATHS,
 )  # fmt: skip
 SOURCES = st.builds(
     lambda decision, token, **rest: Source(
@@ -75,7 +76,7 @@ SOURCES = st.builds(
 
 
 class Yard:
-    """A topic and all that takes it, on memory; it is killed where `deaths` say, and begun again."""
+    """A topic and all that takes it, on memory; killed where `deaths` say, and begun again."""
 
     def __init__(self, source: Source = SOURCE, deaths: tuple[int, ...] = ()) -> None:
         self.clock, self.death = HandClock(NOW), Death(list(deaths))
@@ -129,7 +130,7 @@ class Yard:
         return {
             what: n
             for (scope, what), n in self.states.load().counts.items()
-            if scope == scope_of(self.source)
+            if scope == counted_as(self.source)
         }
 
 
@@ -171,15 +172,58 @@ def test_no_bytes_make_the_checks_raise(source: Source, values: list[bytes | Non
     assert yard.taker._stored == {0: len(values), 1: 0}
 
 
-GOOD, FORGED, GARBAGE, OTHER, TOMB, GAP, GROW = "good forged garbage other tomb gap grow".split()
+KINDS = ("good", "good", "again", "forged", "garbage", "other", "tomb", "gap", "grow", "step")
 WRITES = st.lists(
-    st.tuples(
-        st.sampled_from([GOOD, GOOD, GOOD, FORGED, GARBAGE, OTHER, TOMB, GAP, GROW, "again", "step"]),
-        st.integers(0, 1),
-        st.integers(0, 3),
-    ),
-    max_size=30,
-)  # fmt: skip
+    st.tuples(st.sampled_from(KINDS), st.integers(0, 1), st.integers(0, 3)), max_size=30
+)
+
+
+class Company:
+    """Writes what is said, and knows what is to come of it."""
+
+    def __init__(self, yard: Yard) -> None:
+        self._yard = yard
+        self.good, self.dead = set[tuple[int, str]](), set[bytes]()
+        self.written = Counter[str]()
+
+    def act(self, number: int, what: str, partition: int, story: int) -> None:
+        """One write, or something else that happens to a topic."""
+        topic = self._yard.topic
+        if what == "step":
+            self._yard.settle()
+        elif what == "grow":
+            topic.grow()
+            self._yard.clock.wall += 10_000
+        elif what == "gap":
+            topic.gap(partition)
+        else:
+            self._write(number, what, partition, story)
+
+    def _write(self, number: int, what: str, partition: int, story: int) -> None:
+        id_ = "again" if what == "again" else str(number)
+        signed = token(story, b"x" * 32 if what == "forged" else bytes(32))
+        said = json.dumps({"on": what != "other", "t": signed, "id": id_}).encode()
+        if what in ("good", "again"):
+            self.good.add((story, id_))
+        elif what in ("forged", "garbage"):
+            self.dead.add(f"orders/{partition}/{self._yard.topic.ends()[partition]}".encode())
+        odd = {"tomb": None, "garbage": b"{"}
+        self._yard.topic.write(partition, odd.get(what, said), NOW)
+        self.written[what] += 1
+
+    def counts(self) -> dict[str, int]:
+        """What is to be counted."""
+        written = self.written
+        counts = {
+            "records": written.total(),
+            "events": written["good"] + written["again"],
+            "dead": written["forged"] + written["garbage"],
+            "refused token": written["forged"],
+            "refused malformed": written["garbage"],
+            "skipped where": written["other"],
+            "skipped empty": written["tomb"],
+        }
+        return {what: n for what, n in counts.items() if n}
 
 
 @settings(max_examples=50)
@@ -188,46 +232,17 @@ def test_killed_anywhere_each_record_is_told_once(
     writes: list[tuple[str, int, int]], deaths: list[int]
 ) -> None:
     yard = Yard(deaths=tuple(deaths))
-    good, dead, written = set[tuple[int, str]](), set[bytes](), Counter[str]()
+    company = Company(yard)
     for number, (what, partition, story) in enumerate(writes):
-        end = yard.topic.ends()[partition]
-        record = {"on": True, "t": token(story), "id": str(number)}
-        if what == GOOD:
-            good.add((story, str(number)))
-        elif what == "again":
-            record["id"] = "again"
-            good.add((story, "again"))
-        elif what == FORGED:
-            record["t"] = token(story, b"x" * 32)
-        elif what == OTHER:
-            record["on"] = False
-        if what == "step":
-            yard.settle()
-        elif what == GROW:
-            yard.topic.grow()
-            yard.clock.wall += 10_000
-        elif what == GAP:
-            yard.topic.gap(partition)
-        else:
-            value = {TOMB: None, GARBAGE: b"{"}.get(what, json.dumps(record).encode())
-            yard.topic.write(partition, value, NOW)
-            written[what] += 1
-            if what in (FORGED, GARBAGE):
-                dead.add(f"orders/{partition}/{end}".encode())
+        company.act(number, what, partition, story)
     yard.settle()
-    assert {(int.from_bytes(key[0][6:], "big"), key[3]) for key in yard.events()} == good
-    assert {letter.key for letter in yard.dead.letters} == dead
-    assert len({*yard.dead.letters}) == len(dead)
-    counts = yard.counts()
-    assert counts.get("records", 0) == written.total()
-    assert counts.get("events", 0) == written[GOOD] + written["again"]
-    assert counts.get("dead", 0) == written[FORGED] + written[GARBAGE]
-    assert counts.get("refused token", 0) == written[FORGED]
-    assert counts.get("refused malformed", 0) == written[GARBAGE]
-    assert counts.get("skipped where", 0) == written[OTHER]
-    assert counts.get("skipped empty", 0) == written[TOMB]
-    known = yard.taker._stored
-    assert known == {number: yard.topic.ends()[number] for number in known}
+    told = {(int.from_bytes(key[0][6:], "big"), key[3]) for key in yard.events()}
+    assert told == company.good
+    assert {letter.key for letter in yard.dead.letters} == company.dead
+    assert len({*yard.dead.letters}) == len(company.dead)
+    assert yard.counts() == company.counts()
+    known, ends = yard.taker._stored, yard.topic.ends()
+    assert known == {number: ends[number] for number in known}
 
 
 def record(number: int, **more: Any) -> bytes:

@@ -18,6 +18,9 @@ POINTS = ("before", "inside", "uncommitted", "committed", "published", "shown")
 """Before the transaction; in it, with the sums added; with all done but COMMIT; after COMMIT; with
 a snapshot in PostgreSQL and not in Redis; with it in both."""
 
+TAKEN = "taken"
+"""For a source: all that some records say is told, and its positions are not committed."""
+
 
 def die() -> None:
     """Kill −9."""
@@ -45,21 +48,24 @@ def arm(point: str) -> None:
     def adds(*arguments: Any) -> bool:
         return any(isinstance(one, Commit) and one.sums for one in arguments)
 
+    def takes(*arguments: Any) -> bool:
+        return any(isinstance(one, Commit) and one.counts for one in arguments)
+
     def always(*_: Any) -> bool:
         return True
 
-    if point == "before":
-        around(state.PostgresState, "commit", when=adds, first=True)
-    elif point == "inside":
-        around(state, "_add_sums", when=adds, first=False)
-    elif point == "uncommitted":
-        around(state.PostgresState, "_move", when=adds, first=False)
-    elif point == "committed":
-        around(state.PostgresState, "commit", when=adds, first=False)
-    elif point == "published":
-        around(snapshots.PostgresSnapshots, "put", when=always, first=False)
-    else:
-        around(durable.DurableSnapshots, "put", when=always, first=False)
+    store = state.PostgresState
+    traps: dict[str, tuple[Any, str, Callable[..., bool]]] = {
+        "before": (store, "commit", adds),
+        TAKEN: (store, "commit", takes),
+        "inside": (state, "_add_sums", adds),
+        "uncommitted": (store, "_move", adds),
+        "committed": (store, "commit", adds),
+        "published": (snapshots.PostgresSnapshots, "put", always),
+        "shown": (durable.DurableSnapshots, "put", always),
+    }
+    holder, name, when = traps[point]
+    around(holder, name, when=when, first=point in ("before", TAKEN))
 
 
 if __name__ == "__main__":

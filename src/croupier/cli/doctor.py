@@ -21,7 +21,8 @@ def doctor(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Check configuration, doors, data file, keys, log and learning; may run beside the server.
 
-    With --log, --states and --cache: each process of a distributed ring, by what it has committed.
+    With --log, --states and --cache: each process of a distributed ring, by what it has committed,
+    and each [[source]] of the file.
 
     Exit code 1 when something is wrong.
 
@@ -34,10 +35,17 @@ def doctor(  # noqa: PLR0913 - the options of a command
     from croupier.runners.checks import check_all
 
     if log:
-        from croupier.config.services import Services
-        from croupier.runners.distributed.checks import check_services
+        import os
 
-        findings = check_services(Services(log, states, cache))
+        from croupier.config.services import Services
+        from croupier.config.settings import load_settings
+        from croupier.runners.distributed.checks import check_services
+        from croupier.runners.sourcing.checks import check_sources
+
+        services = Services(log, states, cache)
+        findings = check_services(services)
+        if config.exists():
+            findings += check_sources(load_settings(config), services, os.environ)
     else:
         findings = check_all(config, data_file(data), host)
     if as_json:

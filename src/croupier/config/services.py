@@ -87,14 +87,15 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
         )
 
 
-def open_ring(log: str, states: str) -> Stores:
+def open_ring(log: str, states: str, *, read_only: bool = False) -> Stores:
     """Log and arm states, and a cache in memory: for whoever does not ask for snapshots."""
     with _extra("postgres", "psycopg"):
         from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
     _scheme(states, "states", "postgresql", "postgres")
     with ExitStack() as opened:
-        database = opened.enter_context(closing(Database(*_take(states, "schema"))))
-        kafka = opened.enter_context(closing(open_log(log)))
+        place = _take(states, "schema")
+        database = opened.enter_context(closing(Database(*place, read_only=read_only)))
+        kafka = opened.enter_context(closing(open_log(log, read_only=read_only)))
         states_of, cache = partial(PostgresState, database), MemorySnapshots()
         return Stores(Clock(), kafka, states_of, cache, cache, close=opened.pop_all().close)
 

@@ -59,7 +59,13 @@ def test_the_id_is_the_records_own_or_its_place_and_its_item() -> None:
 
 
 def test_where_knows_truth_from_one() -> None:
-    for wanted, there, found in [(True, 1, 0), (1, True, 0), (1, 1.0, 1), ([1, 2], 2, 1), ("a", None, 0)]:
+    for wanted, there, found in [
+        (True, 1, 0),
+        (1, True, 0),
+        (1, 1.0, 1),
+        ([1, 2], 2, 1),
+        ("a", None, 0),
+    ]:
         reading = read({"token": "T", "paid": there}, where={"paid": wanted})
         assert len(reading.reports) == found
         assert reading.skipped["where"] == 1 - found
@@ -110,9 +116,9 @@ def test_times_as_companies_write_them(value: Any, unit: Any, found: int) -> Non
 
 @pytest.mark.parametrize(
     "value",
-    ["", "soon", "2025-13-01", "2025-02-29", "2025-11-21T25:00", "٣", "1e9", True, [], 1e300, 1 << 90,
-     float("nan"), float("inf"), "9" * 19],
+    ["", "soon", "2025-13-01", "2025-02-29", "2025-11-21T25:00", "٣", "1e9", True, [], 1e300,
+     1 << 90, float("nan"), float("inf"), "9" * 19],
 )  # fmt: skip
 def test_what_is_no_time_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="time|expected"):
+    with pytest.raises(ValueError, match=r"time|expected"):
         millis(value)

@@ -130,7 +130,7 @@ class Taker:
             positions=positions,
             watermark=self._watermark,
             since=self._stored,
-            counts={(scope_of(self.source), what): n for what, n in counts.items() if n},
+            counts={(counted_as(self.source), what): n for what, n in counts.items() if n},
         )
         insist(lambda: self._states.commit(commit), self._stop)
         self._positions, self._stored = dict(positions), positions
@@ -138,9 +138,18 @@ class Taker:
 
 
 def scope_of(source: Source) -> str:
-    """Under which its positions are kept, and, as no experiment can be called so, its counts.
+    """Under which its positions are kept.
 
     >>> scope_of(Source("orders", "shop.orders", "purchase", token="t"))
+    'source.orders'
+    """
+    return f"source.{source.name}"
+
+
+def counted_as(source: Source) -> str:
+    """Under which it is counted, in place of an experiment: none can be called so.
+
+    >>> counted_as(Source("orders", "shop.orders", "purchase", token="t"))
     'source:orders'
     """
     return f"source:{source.name}"

@@ -7,9 +7,11 @@ that was taken back, and grows while it is read.
 import json
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +19,27 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
 from croupier.config.services import Services, Stores, open_ring
 from croupier.config.settings import load_settings
 from croupier.core import codec
-from croupier.core.records import Decision, Event
+from croupier.core.records import Decision, Event, Tick
 from croupier.core.token import Signer
-from croupier.ports import EVENTS, EventLog, StateStore, entries_between
+from croupier.ports import ARMS, EVENTS, EventLog, Standing, StateStore, entries_between
+from croupier.runners.declare import declare
+from croupier.runners.distributed.learning import Learner
+from croupier.runners.distributed.parts import JoinPart, ObservePart
+from croupier.runners.distributed.worker import Worker
+from croupier.runners.history import History
 from croupier.runners.sourcing.checks import check_sources
+from tests.laws.streams import HandClock
 from tests.ring.mortal import TAKEN
 from tests.ring.town import Process
 
 pytestmark = pytest.mark.services
 
 KEY = bytes(32)
-CAP = 3
+CAP, PARTS = 3, 2
 Letters = dict[bytes, tuple[bytes, dict[str, Any]]]
 TOML = """
 [[experiment]]
@@ -38,9 +47,6 @@ name = "b"
 arms = ["x", "y"]
 default = "x"
 reward = {{ click = {{ weight = 1, cap = 3 }} }}
-expose_within = "10s"
-window = "10s"
-lateness = "70s"
 session = "none"
 
 [[source]]
@@ -71,16 +77,16 @@ class Shop:
         for number in range(trials):
             said += self._trial(len(self.trials) + number)
         at, producer = int(time.time() * 1000), Producer(self._address)
-        self._dice.shuffle(said)
-        for value in said:
-            self._send(producer, value)
-            self.counts["records"] += 1
-        assert not producer.flush(20)
         self._regretting.begin_transaction()
         regretted = self._record("bought", token(b"regretted", 0, at), "o-1")
         self._regretting.produce(self.topic, regretted, partition=0)
         self._regretting.flush(20)
         self._regretting.abort_transaction(20)
+        self._dice.shuffle(said)
+        for value in said:
+            self._send(producer, value)
+            self.counts["records"] += 1
+        assert not producer.flush(20)
 
     def _send(self, producer: Producer, value: bytes | None) -> None:
         part = self._dice.randrange(self._parts)
@@ -150,24 +156,22 @@ def token(name: bytes, arm: int, at: int, key: bytes = KEY, experiment: str = "b
 
 
 @pytest.fixture
-def processes(tmp_path: Path, services: Services) -> Iterator[dict[str, Process]]:
-    """learn, join, observe and source; keys are at hand."""
-    topic = f"{services.log.rpartition('/')[2].partition('?')[0]}.company"
+def source(tmp_path: Path, services: Services) -> Iterator[Process]:
+    """`croupier source`; what it is about is declared, and keys are at hand."""
     config, keys = tmp_path / "croupier.toml", tmp_path / "croupier.keys"
-    config.write_text(TOML.format(topic=topic))
+    config.write_text(TOML.format(topic=f"{prefix_of(services)}.company"))
     keys.write_text(json.dumps({"token": {"1": KEY.hex()}, "unit": KEY.hex()}))
-    ring = ["--log", services.log, "--states", services.states]
-    urls, file = [*ring, "--cache", services.cache], ["--config", str(config)]
-    commands = {
-        "learn": ["learn", *urls, *file],
-        "join": ["join", *urls],
-        "observe": ["observe", *urls],
-        "source": ["source", *ring, *file, "--keys", str(keys)],
-    }
-    found = {name: Process(name, tmp_path, words, "ready") for name, words in commands.items()}
-    yield found
-    for process in found.values():
-        process.close()
+    with closing(open_ring(services.log, services.states)) as ring:
+        declare(load_settings(config), ring.log, ring.clock)
+    urls = ["--log", services.log, "--states", services.states]
+    words = ["source", *urls, "--config", str(config), "--keys", str(keys)]
+    one = Process("source", tmp_path, words, "ready")
+    yield one
+    one.close()
+
+
+def prefix_of(services: Services) -> str:
+    return services.log.rpartition("/")[2].partition("?")[0]
 
 
 def counted(states: StateStore) -> dict[str, int]:
@@ -182,39 +186,32 @@ def wait_until(what: Any, seconds: float = 90.0) -> None:
         time.sleep(0.2)
 
 
-def test_a_topic_of_the_companys_own_counts_once(
-    processes: dict[str, Process], services: Services
-) -> None:
-    address, prefix = services.log.partition("?")[0].removeprefix("kafka://").split("/")
+def test_a_topic_of_the_companys_own_counts_once(source: Process, services: Services) -> None:
+    address, prefix = services.log.removeprefix("kafka://").split("/")[0], prefix_of(services)
     shop = Shop(address, f"{prefix}.company")
-    source = processes["source"]
-    processes["learn"].start()
-    for name in ("join", "observe", "source"):
-        processes[name].spawn()
-    for name in ("join", "observe", "source"):
-        processes[name].wait()
-    source.end()
-    source.spawn(TAKEN)
-    shop.write(400)
-    assert source.await_end() == -signal.SIGKILL, source.tail()
-    source.start()
-    shop.grow()
-    shop.write(200)
-    ring = open_ring(services.log, services.states)
-    states = ring.states("any")
-    wait_until(lambda: counted(states).get("records", 0) > 1_000)
-    source.end()
-    source.start()
-    wait_until(lambda: counted(states).get("records", 0) >= shop.counts["records"])
-    assert counted(states) == shop.counts
-    assert source.end(signal.SIGTERM) == 0, source.tail()
-
-    _must_be_told(shop, ring, dead_letters(address, f"{prefix}.dead"))
-    (finding,) = check_sources(load_settings(source.log.with_name("croupier.toml")), services, {})
-    assert (finding.what, finding.ok) == ("source.shop", True)
-    assert f"0 offsets not read yet; {shop.counts['records']} records" in finding.detail
-    _must_be_learned(shop, states)
-    ring.close()
+    with closing(open_ring(services.log, services.states)) as ring:
+        states = ring.states("any")
+        shop.write(400)
+        source.spawn(TAKEN)
+        assert source.await_end() == -signal.SIGKILL, source.tail()
+        source.start()
+        shop.grow()
+        shop.write(200)
+        wait_until(lambda: counted(states).get("records", 0) > 1_000)
+        source.end()
+        source.start()
+        wait_until(lambda: counted(states).get("records", 0) >= shop.counts["records"])
+        assert source.end(signal.SIGTERM) == 0, source.tail()
+        assert counted(states) == shop.counts
+        (finding,) = check_sources(
+            load_settings(source.log.with_name("croupier.toml")), services, {}
+        )
+        assert (finding.what, finding.ok) == ("source.shop", True)
+        assert f"0 offsets not read yet; {shop.counts['records']} records" in finding.detail
+        _must_be_told(shop, ring, dead_letters(address, f"{prefix}.dead"))
+        standing = learned(ring.log)
+    assert standing.counts.get(("b", "late"), 0) == 0
+    assert {key.arm: (sums.n, sums.r) for key, sums in standing.sums.items()} == shop.sums()
 
 
 def _must_be_told(shop: Shop, ring: Stores, letters: Letters) -> None:
@@ -228,15 +225,30 @@ def _must_be_told(shop: Shop, ring: Stores, letters: Letters) -> None:
     assert codes[b"malformed"] == shop.counts["refused malformed"]
 
 
-def _must_be_learned(shop: Shop, states: StateStore) -> None:
-    """What is added up, once all stories are over."""
+def learned(log: EventLog) -> Standing:
+    """What join, observe and learn make of this log, once all stories are over: without waiting."""
+    clock = HandClock(0)
+    here, scopes = MemoryLog(clock, PARTS), dict[str, MemoryState]()
+    for topic in (ARMS, EVENTS):
+        for entries in entries_between(log, topic, {}, log.ends(topic)):
+            for entry in entries:
+                here._put(topic, entry.partition, entry.stamp, entry.payload)
+                clock.wall = max(clock.wall, entry.stamp)
 
-    def learned() -> dict[int, tuple[int, int]]:
-        return {key.arm: (sums.n, sums.r) for key, sums in states.load("b").sums.items()}
+    def states(scope: str) -> MemoryState:
+        return scopes.setdefault(scope, MemoryState(here))
 
-    wait_until(lambda: sum(n for n, _ in learned().values()) >= len(shop.trials), 200)
-    assert states.load("b", sums=False).counts.get(("b", "late"), 0) == 0
-    assert learned() == shop.sums()
+    stores = Stores(clock, here, states, MemorySnapshots(), MemorySnapshots())
+    history, parts, stop = History(here), range(PARTS), threading.Event()
+    clock.wall += history.declarations.longest_story() + 60_000
+    here.append(EVENTS, [codec.encode(Tick())])
+    join = Worker("join", JoinPart, stores, history, parts, parts, stop)
+    observe = Worker("observe", ObservePart, stores, history, parts, parts, stop)
+    for one in (join, observe, Learner(stores, history, stop)):
+        one.recover()
+        while one.step():
+            pass
+    return scopes["learn"].load()
 
 
 def events(log: EventLog) -> Counter[Event]:

@@ -86,6 +86,12 @@ def test_too_much_is_refused_whole() -> None:
     assert large.refused[0].reason == "5 bytes: at most 3 (max_body)"
 
 
+def test_the_number_of_a_schema_is_passed_over() -> None:
+    source = Source("s", "t", "click", token="token")
+    assert Reader(source).read(b'\0\0\0\0\7{"token": "T"}', "s/0/1").reports
+    assert Reader(source).read(b"\0", "s/0/1").refused[0].code == "malformed"
+
+
 def test_names_come_from_a_map_or_as_they_stand() -> None:
     record = {"token": "T", "what": "Bought", "box": "N"}
     assert fields(record, kind=Word("what"))[0]["kind"] == "Bought"

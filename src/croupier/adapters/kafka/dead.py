@@ -1,4 +1,4 @@
-"""Dead letters on Kafka: a topic of records as they were, with the reason in headers."""
+"""Dead letters on Kafka: records as they were, with the reason in headers."""
 
 from collections.abc import Sequence
 

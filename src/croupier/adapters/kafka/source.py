@@ -38,7 +38,7 @@ class KafkaTopic:
                     "enable.partition.eof": True,  # how an end of nothing but markers is seen
                     "isolation.level": "read_committed",
                     "allow.auto.create.topics": False,
-                    "queued.max.messages.kbytes": 16 << 10,
+                    "queued.max.messages.kbytes": 4 << 10,
                     "fetch.message.max.bytes": 1 << 20,
                 }
             )

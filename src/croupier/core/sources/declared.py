@@ -1,8 +1,8 @@
-"""`[[source]]`: a topic of the company's own, and what its records say in our words."""
+"""`[[source]]`: a topic of the company's own, and what its records say to us."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -52,6 +52,7 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     topic: str
     kind: str | Word
+    format: Literal["json"] = "json"
     kafka: str = ""
     dead: str = ""
     begin: str = "earliest"

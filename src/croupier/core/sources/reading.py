@@ -1,4 +1,4 @@
-"""Bytes of a company's record → the reports that it amounts to, or why it is none."""
+"""Bytes of a company's record → the reports in it, or why there is none."""
 
 import json
 from collections import Counter
@@ -77,6 +77,8 @@ class Reader:
     def _parse(self, value: bytes) -> Any:
         if len(value) > self._most_bytes:
             raise ValueError("size", f"{len(value)} bytes: at most {self._most_bytes} (max_body)")
+        if value[:1] == b"\0":  # as serializers with a schema registry begin: 0, and its number
+            value = value[5:]
         try:
             return msgspec.json.decode(value)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

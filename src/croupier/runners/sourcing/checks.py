@@ -1,4 +1,4 @@
-"""The checks behind `croupier doctor` on sources: how far each has come, what it set aside."""
+"""What `croupier doctor` says of sources: how far each is, what was set aside."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing

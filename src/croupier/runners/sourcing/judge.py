@@ -1,4 +1,4 @@
-"""What a record of a source amounts to, once our door's own checks have been made."""
+"""What a record of a source comes to, after our door's own checks."""
 
 from collections import Counter
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""source as a process: some or all of the declared sources, until it is told to stop."""
+"""source as a process: the declared sources, until it is told to stop."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""What a source makes of sample records, without Kafka: one line of a file is one record."""
+"""What a source makes of sample records, without Kafka: one record a line."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

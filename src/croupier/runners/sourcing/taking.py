@@ -16,8 +16,8 @@ from croupier.runners.sourcing.dead import dead_letter
 from croupier.runners.sourcing.judge import Judge, Verdict
 
 _LOG = logging.getLogger(__name__)
-_RECORDS = 1_000
-_LOOK_EVERY = 10_000
+_RECORDS, _EVENTS = 1_000, 10_000
+_LOOK_EVERY, _FOLLOW_EVERY = 10_000, 1_000
 
 
 class Taker:
@@ -43,7 +43,7 @@ class Taker:
         self._judge = Judge(source, service)
         self._positions: dict[int, int] | None = None
         self._stored: dict[int, int] = {}
-        self._watermark = self._looked = 0
+        self._watermark = self._looked = self._followed = 0
         self.follow: Callable[[], bool] = lambda: False
         self.counts: Counter[str] = Counter()
         """What this process has counted."""
@@ -95,10 +95,10 @@ class Taker:
         """Append the events, set the dead letters aside; return when both are durable."""
         verdicts = self._verdicts(records)
         events = [event for verdict in verdicts for _, event in verdict.events]
-        done = None
-        if events:
-            keys = list(map(story_key, events))
-            done = self._stores.log.append(EVENTS, list(map(codec.encode, events)), keys)
+        for start in range(0, len(events), _EVENTS):  # a record may hold many: each
+            some = events[start : start + _EVENTS]
+            keys = list(map(story_key, some))
+            self._stores.log.append(EVENTS, list(map(codec.encode, some)), keys).result()
         letters = [
             dead_letter(self.source, record, verdict.refused)
             for record, verdict in zip(records, verdicts, strict=True)
@@ -106,8 +106,6 @@ class Taker:
         ]
         if letters:
             self._dead.put(letters)
-        if done is not None:
-            done.result()
         counts["events"] += len(events)
         counts["dead"] += len(letters)
         for verdict in verdicts:
@@ -116,6 +114,9 @@ class Taker:
 
     def _verdicts(self, records: Sequence[TopicRecord]) -> list[Verdict]:
         now = self._stores.clock.now()
+        if records and (self.source.decision or now >= self._followed + _FOLLOW_EVERY):
+            self.follow()  # which declaration a plain decision was made under, its time says
+            self._followed = now
         verdicts = [self._judge.judge(record, now) for record in records]
         if any(verdict.may_pass for verdict in verdicts) and self.follow():
             verdicts = [self._judge.judge(record, now) for record in records]

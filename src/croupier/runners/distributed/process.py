@@ -13,6 +13,7 @@ from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, FUNNELS
+from croupier.runners.candidates import scheduled
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
@@ -44,7 +45,7 @@ def run_server(
         _wait_for(settings, history)
         server = Server(settings, stores, history, keys)
         server.start()
-        return doors_of(settings, server.service), server.stop
+        return doors_of(settings, server.service, server.candidates), server.stop
 
     serve(settings, address, start, on_ready)
 
@@ -83,17 +84,17 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
     stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
-        insist(lambda: declare(settings, stores.log, stores.clock), stop)
-        history = insist(lambda: History(stores.log), stop)
+        history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
         learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()
         on_ready()
         upkeep = Upkeep(stores, history, learner)
-        while not learner.stop.is_set():
-            busy = learner.step()
-            upkeep.turn()
-            if not busy:
-                learner.stop.wait(_IDLE_SECONDS)
+        with scheduled(settings, stores.log, stores.clock, history):
+            while not learner.stop.is_set():
+                busy = learner.step()
+                upkeep.turn()
+                if not busy:
+                    learner.stop.wait(_IDLE_SECONDS)
     except StoppedError as error:
         _LOG.warning("stopped while waiting: %s", error)
     finally:

@@ -10,9 +10,11 @@ from croupier.config.services import Stores
 from croupier.config.settings import Settings
 from croupier.core.experiment import Experiment
 from croupier.core.token import Signer
-from croupier.ports import UnavailableError
+from croupier.ports import Positions, UnavailableError
+from croupier.runners.candidates import tables_of
 from croupier.runners.history import History
 from croupier.runners.http import limits_of
+from croupier.runners.recorder import ArmRecorder
 
 _LOG = logging.getLogger(__name__)
 _WAIT_SECONDS, _FOLLOW_SECONDS = 1.0, 1.0
@@ -41,11 +43,14 @@ class Server:
     are degraded, and train, for their propensities are exact.
     """
 
+    one_clock = False
+
     def __init__(self, settings: Settings, stores: Stores, history: History, keys: Keys) -> None:
         self._stores, self._history = stores, history
         self._away: str | None = None
         self._broken: str | None = None
         self._stop = threading.Event()
+        self.record = ArmRecorder(stores.log, stores.clock, history).record
         self.service = Service(
             clock=stores.clock,
             log=stores.log,
@@ -56,12 +61,15 @@ class Server:
             signer=Signer(keys.token, history.declarations.names()),
             unit_key=keys.unit,
             limits=limits_of(settings, settings.log.retention),
+            runner=self,
         )
-        self.service.health = lambda: self._broken or self._away
-        self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
-        self.service.one_clock = False
-        self.service.take_arms = lambda _: self._follow()
-        self.service.read_arms = self._follow
+        self.candidates = tables_of(
+            settings,
+            self.service.experiments,
+            history.declarations,
+            self.record,
+            self.service.counters,
+        )
         history.on_change.append(self._changed)
         self._threads = [
             threading.Thread(
@@ -87,8 +95,13 @@ class Server:
                 thread.join()
         self._stores.close()
 
-    def _follow(self) -> None:
-        self._history.follow()
+    def health(self) -> str | None:
+        """Why nothing new is heard of."""
+        return self._broken or self._away
+
+    def behind(self, positions: Positions) -> bool:  # noqa: ARG002 - a Runner
+        """No: join and observe lie between, there is nothing to wait for."""
+        return False
 
     def _changed(self, name: str) -> None:
         service = self.service

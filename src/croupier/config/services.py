@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from croupier.adapters.durable import DurableSnapshots
-from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
-from croupier.config.backends import Backends
+from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
 from croupier.ports import EventLog, SnapshotCache, StateStore
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from croupier.adapters.redis import RedisSnapshots
 
 _CACHES = ("redis", "rediss", "unix")
+_LOOK_SECONDS = 10.0
 _USED = {"partitions", "replication", "patience"}
 
 
@@ -85,13 +84,29 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
         )
 
 
-def open_services(
-    services: Services, scope: str, stories: Path, *, read_only: bool = False
-) -> Backends:
-    """The same as the backends of one scope, with open stories in a file."""
-    one = open_stores(services, read_only=read_only)
-    stories_file = StoryFile(stories)
-    return Backends(one.clock, one.log, one.states(scope), one.cache, stories_file, one.close)
+def open_reading(log: str, states: str = "") -> Backends:
+    """A distributed ring to look at: its log, and PostgreSQL where it is named; never Redis.
+
+    Without `states` all but the log is empty. What is away is told after ten seconds.
+    """
+    nothing = open_backends("memory://")
+    if not states:
+        read = open_log(log, read_only=True)
+        return nothing._replace(log=read, close=read.close)
+    with _extra("postgres", "psycopg"):
+        from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
+            Database,
+            PostgresSnapshots,
+            PostgresState,
+        )
+    _scheme(states, "states", "postgresql", "postgres")
+    with ExitStack() as opened:
+        read = opened.enter_context(closing(open_log(log, read_only=True)))
+        database = opened.enter_context(
+            closing(Database(*_take(states, "schema"), read_only=True, patience=_LOOK_SECONDS))
+        )
+        learned, cache = PostgresState(database, "learn"), PostgresSnapshots(database)
+        return nothing._replace(log=read, states=learned, cache=cache, close=opened.pop_all().close)
 
 
 def open_states(url: str, scope: str, *, read_only: bool = False) -> "PostgresState":

@@ -1,6 +1,6 @@
 """Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -9,7 +9,7 @@ from croupier.adapters.durable import DurableSnapshots
 from croupier.clock import Clock
 from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
-from croupier.ports import EventLog, SnapshotCache, StateStore
+from croupier.ports import EventLog, Published, SnapshotCache, StateStore
 
 if TYPE_CHECKING:
     from croupier.adapters.kafka import Cluster, KafkaLog
@@ -50,7 +50,7 @@ class Stores(NamedTuple):
     cache: SnapshotCache
     front: SnapshotCache
     declare: Callable[[Mapping[str, bytes]], object] = lambda _: None
-    mend: Callable[[], object] = lambda: None
+    mend: Callable[[Iterable[Published]], object] = lambda _: None
     close: Callable[[], None] = lambda: None
 
 

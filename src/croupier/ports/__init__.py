@@ -18,6 +18,7 @@ from croupier.ports.log import (
     partition_of,
 )
 from croupier.ports.snapshots import (
+    Published,
     SnapshotCache,
     Tally,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "Late",
     "OpenStories",
     "Positions",
+    "Published",
     "SnapshotCache",
     "StaleError",
     "Standing",

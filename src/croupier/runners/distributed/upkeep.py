@@ -38,7 +38,7 @@ class Upkeep:
             forgiving("declarations", self._history.follow)
         if now >= self._mended + _MEND_EVERY:
             self._mended = now
-            forgiving("the cache", self._stores.mend)
+            forgiving("the cache", lambda: self._stores.mend(self._learner.learn.published))
             forgiving("the cache", lambda: self._stores.declare(self._history.newest()))
 
 

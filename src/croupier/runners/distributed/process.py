@@ -59,11 +59,11 @@ def run_worker(
     try:
         events = insist(lambda: stores.log.ends(EVENTS), stop)
         funnels = insist(lambda: stores.log.ends(FUNNELS), stop)
+        parts = share.among(events if app == "join" else funnels)
+        insist(lambda: stores.hold([f"{app}.{number}" for number in parts]), stop)
         history = insist(lambda: History(stores.log), stop)
-        if app == "join":
-            worker = Worker(app, JoinPart, stores, history, share.among(events), events, stop)
-        else:
-            worker = Worker(app, ObservePart, stores, history, share.among(funnels), events, stop)
+        make = JoinPart if app == "join" else ObservePart
+        worker = Worker(app, make, stores, history, parts, events, stop)
         worker.recover()
         on_ready()
         ticker = Ticker(stores, worker) if app == "join" else None
@@ -80,10 +80,11 @@ def run_worker(
 
 
 def run_learner(settings: Settings, services: Services, on_ready: Callable[[], None]) -> None:
-    """learn: declares what the settings say, adds, publishes. There is one; a second is stopped."""
+    """learn: declares what the settings say, adds, publishes. There is one; a second waits."""
     stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
+        insist(lambda: stores.hold(["learn"]), stop)
         history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
         learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,11 @@ import msgspec
 import psycopg
 import pytest
 
-from croupier.adapters.postgres import Database, PostgresState
+from croupier.adapters.postgres import ArmNames, Database, PostgresState
 from croupier.adapters.postgres.schema import migrations
+from croupier.core import codec
 from croupier.core.arms.sums import Sums
+from croupier.core.records import Arm, ArmSet
 from croupier.ports import Commit, StaleError, UnavailableError, UnusableError
 from tests.adapters.backends import START, postgres, unique
 from tests.adapters.test_state_store import FULL, HUGE, TICK, key, plain
@@ -40,6 +42,37 @@ def commit(number: int, *, since: int | None = None) -> Commit:
         counts={("b", "observations"): 1},
         ids={b"%d" % number: START},
     )
+
+
+# --- for whoever looks in ------------------------------------------------------------------------
+
+
+def test_arms_have_names_and_totals_in_units_of_reward(database: Database) -> None:
+    """Over slots and periods; told again, and changed, they are one row each."""
+    states, names = PostgresState(database), ArmNames(database)
+    states.commit(Commit({0: 1}, START, sums={key(): Sums.of(1_000_000, 0.5)}))
+    states.commit(Commit({0: 2}, START, sums={key(period=7): Sums.of(0, 0.5), key(arm=1): Sums()}))
+    for status in ("active", "paused"):
+        arms = (Arm(0, "x"), Arm(1, "無料", status))
+        one = codec.encode(ArmSet(experiment="b", version=1, at=0, arms=arms))
+        names.declare({"b": codec.join([one])})
+        names.declare({"b": codec.join([one])})
+        assert database.rows("SELECT * FROM arms ORDER BY arm") == [
+            ("b", 0, "x", "active"), ("b", 1, "無料", status),
+        ]  # fmt: skip
+    rows = database.rows("SELECT name, n, reward_sum, mean FROM arm_totals WHERE n > 0")
+    assert rows == [("x", 2, 1, 0.5)]
+
+
+def test_every_table_and_column_says_what_it_is(database: Database) -> None:
+    found = database.rows(
+        "SELECT c.relname, a.attname, col_description(c.oid, a.attnum), obj_description(c.oid) "
+        "FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 "
+        "WHERE c.relnamespace = current_schema()::regnamespace AND NOT c.relispartition "
+        "AND c.relkind IN ('r', 'p', 'v')"
+    )
+    assert len({table for table, *_ in found}) == 13
+    assert [one for one in found if not one[2] or not one[3]] == []
 
 
 # --- history --------------------------------------------------------------------------------------
@@ -77,7 +110,12 @@ def test_the_examples_of_the_reference_run(database: Database, tmp_path: Path) -
         with psycopg.connect(URLS[Postgres]) as one:
             answer = one.execute(query.encode()).description
         found.append([column.name for column in answer or ()])
-    assert found == [["at", "arm", "n", "mean"], ["arm", "value"], []]
+    assert found == [
+        ["name", "n", "reward_sum", "mean"],
+        ["at", "arm", "n", "mean"],
+        ["arm", "value"],
+        [],
+    ]
 
 
 def test_every_column_is_in_the_reference(database: Database, tmp_path: Path) -> None:
@@ -191,6 +229,46 @@ def test_migrations_are_applied_once_however_many_start_at_once(
     assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
     for one in opened:
         one.close()
+
+
+# --- one at a time --------------------------------------------------------------------------------
+
+
+def test_names_are_held_by_one_at_a_time(
+    database: Database, running: Running, tmp_path: Path
+) -> None:
+    """All of them or none; they are free when the holder is gone, however it went."""
+    other = postgres(tmp_path)
+    database.hold(["join.0", "join.2"])
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match=r"another process is join\.2: waiting"):
+            other.hold(["join.1", "join.2"])
+    database.hold(["join.0", "join.1", "join.2"])
+    other.hold(["learn"])
+    with psycopg.connect(URLS[Postgres], autocommit=True) as beside:
+        beside.execute("SELECT pg_terminate_backend(%s)", (_pid(database),))
+    _until(lambda: other.hold(["join.1", "join.2"]))
+    with pytest.raises(UnavailableError, match=r"another process is join\.1: waiting"):
+        database.rows("SELECT 1")
+    other.close()
+    _until(lambda: database.rows("SELECT 1"))
+
+
+def _pid(database: Database) -> int:
+    return int(database.rows("SELECT pg_backend_pid()")[0][0])
+
+
+def _until(action: Callable[[], object]) -> None:
+    """Do it until it can be done: the server frees what a session held a moment after its end."""
+
+    def done() -> bool:
+        try:
+            action()
+        except UnavailableError:
+            return False
+        return True
+
+    assert wait_for(done, 30)
 
 
 # --- a bad server ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from croupier.adapters.durable import DurableSnapshots
 from croupier.adapters.memory import MemorySnapshots
 from croupier.adapters.redis import RedisSnapshots
 from croupier.core import codec
-from croupier.ports import UnavailableError
+from croupier.ports import Published, UnavailableError
 from tests.adapters.backends import START, redis, unique
 from tests.adapters.test_snapshot_cache import TALLY, snapshot, versions
 from tests.services.fixtures import URLS, Running, provide
@@ -69,6 +69,7 @@ def test_the_keys_are_those_of_the_reference(
         "mean": "0.5",
         "weight": repr(0.1 + 1e-17),
         "version": "2",
+        "at": str(START),
     }
     assert text(beside.hgetall(f"{p}:home:b:arm:無料"))["mean"] == "0.0"
     week = 7 * 86_400_000
@@ -134,6 +135,47 @@ def test_after_a_flush_versions_go_on_and_readers_never_go_back(cache: RedisSnap
     assert not published.put(snapshot(3))
     assert published.put(snapshot(4))
     assert [one.version for one in cache.newer({"b": 3})] == [4]
+
+
+def test_counts_that_were_lost_are_there_again_with_their_version(
+    cache: RedisSnapshots, beside: "client.Redis"
+) -> None:
+    """Flushed with all, lost alone, or about to expire; but never those of another version."""
+    arms = [cache.keys.arm("home", "b", arm) for arm in ("x", "無料")]
+    DurableSnapshots(MemorySnapshots(), cache).put(snapshot(2), TALLY)
+    counted = [text(beside.hgetall(arm)) for arm in arms]
+    week, ours = beside.pttl(arms[0]), Published(snapshot(2), TALLY)
+    restarted = DurableSnapshots(MemorySnapshots(), cache)
+    for lose in (
+        lambda: _forget(cache),
+        lambda: beside.delete(arms[1]),
+        lambda: beside.persist(arms[0]),
+        lambda: beside.pexpire(arms[0], week // 3),
+    ):
+        lose()
+        restarted.put(snapshot(2))
+        restarted.mend([ours])
+        assert [text(beside.hgetall(arm)) for arm in arms] == counted
+        assert min(beside.pttl(arm) for arm in arms) > week - 60_000
+        assert not cache.recount(ours)
+    cache.put(snapshot(3), TALLY._replace(n=[9, 9]))
+    restarted.mend([ours])
+    assert beside.hget(arms[0], "n") == b"9"
+
+
+def test_versions_go_on_above_what_is_shown_when_the_database_was_restored(
+    cache: RedisSnapshots,
+) -> None:
+    """A backup of version 2; servers have seen 5 already."""
+    cache.put(snapshot(5))
+    home = MemorySnapshots()
+    home.put(snapshot(2))
+    restored = DurableSnapshots(home, cache)
+    assert restored.mend() == 0
+    assert restored.latest("b") == snapshot(5)
+    assert not restored.put(snapshot(3))
+    assert restored.put(snapshot(6))
+    assert cache.latest("b") == snapshot(6)
 
 
 def _forget(cache: RedisSnapshots) -> None:

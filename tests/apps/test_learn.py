@@ -70,3 +70,21 @@ def test_what_was_counted_of_each_arm_is_told_with_the_snapshot() -> None:
     learn.take({StateKey("b", 2, 0, 1, "holdout", 0): trial})
     learn.refresh(["b"], 10_000, 7_200_000)
     assert cache.tally == Tally("", [3, 0, 0], [1_500_000, 0, 0])
+
+
+def test_a_version_that_somebody_else_gave_is_not_given_again() -> None:
+    """What is refused is made anew above it, at the next turn."""
+    book = Declarations()
+    for record in book.changes(SPEC, 0):
+        book.apply(record)
+    cache = MemorySnapshots()
+    learn = Learn(book, cache)
+    (first,) = learn.refresh([SPEC.name], 10_000, 0)
+    assert [one.snapshot for one in learn.published] == [first]
+    cache.put(msgspec.structs.replace(first, version=7, weights=(1.0, 0.0, 0.0)))
+    learn.take({StateKey(SPEC.name, 0, 0, 1, "policy", 0): Sums(n=5)})
+    assert learn.refresh([SPEC.name], 30_000, 0) == []
+    (again,) = learn.refresh([SPEC.name], 30_001, 0)
+    assert again.version == 8
+    (told,) = learn.published
+    assert (told.snapshot, list(told.tally.n)) == (again, [5, 0, 0])

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from croupier.adapters.memory import MemoryLog
+from croupier.clock import TurnedClock
 from croupier.config.backends import open_backends
-from croupier.ports import EVENTS
+from croupier.core import codec
+from croupier.core.records import Marker, Refill, Tick
+from croupier.ports import EVENTS, partition_of
 from croupier.runners.looking.look import Stretch, Wanted, follow, newest
 from tests.apps.house import NAME, SINGLE, TOP_BUTTON, a_house
 from tests.cli.command import CommandLine
@@ -122,3 +126,57 @@ def test_a_running_ring_is_followed(tmp_path: Path) -> None:
         kinds = [next(records).record.kind for _ in range(4)]  # type: ignore[attr-defined]
         assert kinds == ["impression", "click"] * 2
         assert len(newest(log, Stretch(EVENTS, 0, ends), wanted, 9)) == 1
+
+
+def test_of_several_partitions_the_newest_records_come_last() -> None:
+    """By stamp; a partition that is busy hides nothing of a quiet one, ticks and markers count not.
+
+    What is printed is what sorting the whole topic gives.
+    """
+    clock = TurnedClock(1_000)
+    log = MemoryLog(clock, partitions=3)
+    wanted, all_of_them = Wanted(), []
+    for number in range(400):
+        clock.at += 1
+        record = Refill(experiment="e", reward_version=number, watermark=0, at=0)
+        place = 0 if number % 7 else number % 3
+        key = next(bytes([n]) for n in range(256) if partition_of(bytes([n]), 3) == place)
+        log.append(EVENTS, [codec.encode(record)], [key]).result()
+        log.append(EVENTS, [codec.encode(Tick()), codec.encode(Marker(source=0, watermark=number))])
+        all_of_them.append(number)
+    for limit in (1, 10, 399, 1_000):
+        seen = newest(log, Stretch(EVENTS, 0, log.ends(EVENTS)), wanted, limit)
+        told = [one.record.reward_version for one in seen]  # type: ignore[attr-defined]
+        assert told == all_of_them[-limit:]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("backup", "--to", "x"), "pg_dump"),
+        (("backup", "--data", "postgresql://me:secret@h/db", "--to", "x"), "pg_dump"),
+        (("restore", "--from", "x", "--data", "kafka://h/p"), "pg_dump"),
+        (("replay", "--data", "postgresql://me:secret@h/db"), "expected the data file"),
+        (("export",), "--log needs --states"),
+        (("prior",), "--log needs --states"),
+        (("log", "--explain", "00" * 15), "--log needs --states"),
+        (("log",), "kafka 127.0.0.1:1: "),
+        (("evaluate", "kafka://127.0.0.1:1/shop?patience=1"), "kafka 127.0.0.1:1: "),
+        (("log", "--data", "none.db"), "none.db: no such data file"),
+        (("export", "--states", "postgresql://me:secret@127.0.0.1:1/db"), "127.0.0.1:1: "),
+    ],
+)
+def test_where_a_distributed_ring_is_named_a_command_reads_it_or_says_what_instead(
+    croupier: CommandLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CROUPIER_LOG", "kafka://127.0.0.1:1/shop?patience=1")
+    found = croupier(*words)
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+    assert "secret" not in found.err
+    assert "Traceback" not in found.err

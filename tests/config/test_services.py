@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from croupier.config.errors import ConfigError
-from croupier.config.services import Services, open_cache, open_log, open_services
+from croupier.config.services import Services, open_cache, open_log, open_reading, open_stores
+from croupier.ports import UnusableError
 
 WRONG = {
     "kafka:///prefix": r"log: kafka://…: expected kafka://host:port/…",
@@ -26,10 +26,10 @@ def test_a_wrong_address_of_a_log_is_refused_with_its_reason(url: str) -> None:
         open_log(url)
 
 
-def test_a_refusal_shows_no_password(tmp_path: Path) -> None:
+def test_a_refusal_shows_no_password() -> None:
     services = Services("kafka://h:1", "mysql://me:secret@h/db", "redis://h")
     with pytest.raises(ConfigError, match="states: mysql://…: expected postgresql://") as refused:
-        open_services(services, "learn", tmp_path / "open")
+        open_stores(services)
     assert "secret" not in str(refused.value)
     with pytest.raises(ConfigError, match="cache: http://…: expected redis://"):
         open_cache("http://me:secret@h")
@@ -40,13 +40,13 @@ def test_a_refusal_shows_no_password(tmp_path: Path) -> None:
     [
         ("confluent_kafka", "kafka", "open_log('kafka://h:1/p')"),
         ("redis", "redis", "open_cache('redis://h')"),
-        ("psycopg", "postgres", "open_services(Services('', 'postgresql://h', ''), 's', Path())"),
+        ("psycopg", "postgres", "open_stores(Services('', 'postgresql://h', ''))"),
     ],
 )
 def test_a_missing_extra_is_named(module: str, extra: str, call: str) -> None:
     code = (
         f"import sys; sys.modules['{module}'] = None\n"
-        "from pathlib import Path\nfrom croupier.config.services import *\n"
+        "from croupier.config.services import *\n"
         f"from croupier.config.errors import ConfigError\n"
         f"try: {call}\nexcept ConfigError as error: print(error)"
     )
@@ -55,11 +55,15 @@ def test_a_missing_extra_is_named(module: str, extra: str, call: str) -> None:
 
 
 @pytest.mark.services
-def test_the_backends_of_a_process(services: Services, tmp_path: Path) -> None:
-    backends = open_services(services, "learn", tmp_path / "open")
-    assert backends.log.ends("events") == {0: 0, 1: 0}
-    assert backends.states.load().positions == {}
-    assert backends.cache.latest("nothing") is None
-    backends.stories.save([b"one"])
-    assert backends.stories.load() == [b"one"]
-    backends.close()
+def test_who_looks_writes_nothing_and_waits_for_nobody(services: Services) -> None:
+    with pytest.raises(UnusableError, match=r"kafka topic .*: .*nknown topic"):
+        open_reading(services.log)
+    stores = open_stores(services)
+    stores.log.append("arms", [b"one"]).result()
+    for states in ("", services.states):
+        found = open_reading(services.log, states)
+        assert found.log.ends("arms") == {0: 1}
+        assert found.states.load().positions == {}
+        assert found.cache.latest("nothing") is None
+        found.close()
+    stores.close()

@@ -33,3 +33,10 @@ def test_all_ports_are_on_loopback_and_those_of_make_services() -> None:
     published = re.findall(r'ports: \["(.*?):(\d+):\d+"\]', FILE.read_text())
     assert {host for host, _ in published} == {"127.0.0.1"}
     assert {int(port) for _, port in published} == {*PORTS.values(), 8080}
+
+
+def test_kafka_is_the_one_that_the_tests_run() -> None:
+    """The version is written in the POM and in the compose file: neither may be forgotten."""
+    pom = (ROOT / "deploy" / "kafka" / "pom.xml").read_text()
+    (tested,) = re.findall(r"<kafka.version>(.*?)</kafka.version>", pom)
+    assert re.findall(r"image: apache/kafka:(\S+)", FILE.read_text()) == [tested]

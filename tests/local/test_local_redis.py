@@ -65,7 +65,7 @@ class House(NamedTuple):
     def publish(self) -> None:
         """What `croupier learn` does now and then."""
         self.learner.refresh()
-        self.stores.mend()
+        self.stores.mend(self.learner.learn.published)
         self.stores.declare(self.history.newest())
 
 

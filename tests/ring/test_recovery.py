@@ -122,7 +122,7 @@ class Lab:
     def open(self) -> None:
         self.whole = open_backends(self.path)
         self.backends = self.cut(self.whole)
-        declarations = declare(self.settings, self.backends.log, self.backends.clock)
+        declarations = declare(self.settings, self.backends.log, self.backends.clock).declarations
         self.ring = Ring(self.backends, declarations, declarations.names(), self.served.append)
         self.ring.recover()
 

@@ -11,7 +11,8 @@ from croupier.config.services import Services
 from tests.ring.server import HOST, free_port
 from tests.services.service import ROOT
 
-_READY_SECONDS = 90.0
+_PATIENCE = 240.0
+"""Seconds: a machine that is busy with other things starts Python slowly; nobody waits in vain."""
 
 
 class Process:
@@ -50,7 +51,7 @@ class Process:
         assert child.stdout is not None
         reading = threading.Thread(target=lambda: said.append(child.stdout.readline()), daemon=True)  # type: ignore[union-attr]
         reading.start()
-        reading.join(_READY_SECONDS)
+        reading.join(_PATIENCE)
         assert said == [f"{self._ready}\n"], f"{self.name} said {said}\n{self.tail()}"
 
     def start(self) -> None:
@@ -63,14 +64,14 @@ class Process:
         if self._child is not None:
             self._child.send_signal(what)
 
-    def end(self, sign: signal.Signals = signal.SIGKILL, patience: float = 60.0) -> int:
+    def end(self, sign: signal.Signals = signal.SIGKILL, patience: float = _PATIENCE) -> int:
         """Signal it, wait for its end; the exit code."""
         child, self._child = self._child, None
         assert child is not None, f"{self.name} does not run"
         child.send_signal(sign)
         return self._bury(child, patience)
 
-    def await_end(self, patience: float = 60.0) -> int:
+    def await_end(self, patience: float = _PATIENCE) -> int:
         """Wait until it ends by itself; the exit code."""
         child, self._child = self._child, None
         assert child is not None

@@ -29,14 +29,14 @@ def test_a_record_of_a_newer_croupier_is_said_by_health_and_deciding_goes_on() -
     server = Server(settings, stores, History(log), Keys({1: bytes(16)}, bytes(16)))
     server.start()
     try:
-        assert server.service.health() is None
+        assert server.health() is None
         assert server.service.ready
         log.append(ARMS, [msgspec.msgpack.encode({"type": "arm_set", "v": 99})]).result()
         deadline = time.monotonic() + 30
-        while server.service.health() is None:
+        while server.health() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        assert "upgrade" in str(server.service.health())
+        assert "upgrade" in str(server.health())
         assert server.service.ready
     finally:
         server.stop()

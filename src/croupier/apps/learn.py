@@ -10,7 +10,7 @@ from croupier.core.declarations import Declarations
 from croupier.core.learn import Learned, absorb, publish
 from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
-from croupier.ports import SnapshotCache, Tally
+from croupier.ports import Published, SnapshotCache, Tally
 
 
 class Learn:
@@ -20,6 +20,7 @@ class Learn:
         self._declarations, self._cache = declarations, cache
         self._tables: dict[tuple[str, int], dict[int, ArmTable]] = {}
         self._snapshots: dict[str, Snapshot] = {}
+        self._tallies: dict[str, Tally] = {}
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
         self._touched: set[str] = set()
@@ -53,6 +54,13 @@ class Learn:
                     fresh.append(snapshot)
         return fresh
 
+    @property
+    def published(self) -> list[Published]:
+        """The newest snapshot of each experiment, with what was counted then."""
+        return [
+            Published(snapshot, self._tallies[name]) for name, snapshot in self._snapshots.items()
+        ]
+
     def _publish(self, name: str, now: int, watermark: int) -> Snapshot | None:
         last = self._snapshots.get(name) or self._cache.latest(name)
         policy = self._declarations.latest(name).spec.policy
@@ -65,12 +73,15 @@ class Learn:
         try:
             made = self._make(name, last.version + 1 if last else 1, now, watermark)
             fresh = None if last is not None and _same(last, made) else made
-            if fresh is not None:
-                self._cache.put(fresh, self._tally(fresh))
+            tally = self._tally(made)
+            if fresh is not None and not self._cache.put(fresh, tally):
+                self._snapshots.pop(name, None)  # somebody's later version is there: ours follows
+                self.touch(name)
+                return None
         except BaseException:
             self.touch(name)
             raise
-        self._snapshots[name] = fresh or last or made
+        self._snapshots[name], self._tallies[name] = fresh or last or made, tally
         self._published[name] = now
         return fresh
 

@@ -54,7 +54,7 @@ def main() -> None:
     """Run the command line; what a user can mend is one line a problem, exit code 2."""
     try:
         from croupier.config.errors import ConfigError
-        from croupier.ports import StaleError, UnusableError
+        from croupier.ports import StaleError, UnavailableError, UnusableError
     except KeyboardInterrupt:
         sys.exit(130)
     try:
@@ -62,6 +62,6 @@ def main() -> None:
     except StaleError as error:
         print(f"stopped, nothing was counted twice: {error}", file=sys.stderr)
         sys.exit(1)
-    except (ConfigError, UnusableError) as error:
+    except (ConfigError, UnusableError, UnavailableError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -1,6 +1,7 @@
 """croupier backup and restore: the state of one machine, copied and put back."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from croupier.cli.options import Data, Json
+from croupier.cli.options import DATA, Data, Json
+
+_LOG = "CROUPIER_LOG"
 
 
 def backup(
@@ -29,10 +32,9 @@ def backup(
 
       croupier backup --data shop.db --to backups/monday.db --no-keys
     """
-    from croupier.config.backends import data_file
     from croupier.config.backups import make_backup
 
-    made = make_backup(data_file(data), to, keys=keys, show=_show)
+    made = make_backup(_file(data), to, keys=keys, show=_show)
     if as_json:
         size = made.data.stat().st_size
         copied = None if made.keys is None else str(made.keys)
@@ -60,11 +62,10 @@ def restore(
 
       croupier restore --from backups/monday.db --data shop.db
     """
-    from croupier.config.backends import data_file
     from croupier.config.backups import restore as put_back
 
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    made, aside = put_back(source.absolute(), data_file(data), f".before-{now}")
+    made, aside = put_back(source.absolute(), _file(data), f".before-{now}")
     if as_json:
         copied = None if made.keys is None else str(made.keys)
         kept = [str(file) for file in aside]
@@ -73,6 +74,23 @@ def restore(
     print(f"{made.data}: restored" + (", with its keys" if made.keys else "; its keys stay"))
     for file in aside:
         print(f"set aside: {file}")
+
+
+def _file(data: str) -> Path:
+    """The data file; ConfigError says what to do instead where the URL is of a service."""
+    from croupier.config.backends import data_file
+    from croupier.config.errors import ConfigError
+
+    forgotten = data == DATA and _LOG in os.environ and not Path(data).exists()
+    if forgotten or data.startswith(
+        ("kafka://", "postgresql://", "postgres://", "redis://", "rediss://")
+    ):
+        raise ConfigError(
+            "backup and restore are for the data file of `croupier up`. Of a distributed ring back "
+            "up PostgreSQL (pg_dump) and the keys; Kafka keeps its topics, Redis needs none: see "
+            "docs/howto/back-up-and-restore.md"
+        )
+    return data_file(data)
 
 
 def _show(done: int, total: int) -> None:

@@ -7,15 +7,16 @@ from typing import Annotated
 import typer
 
 from croupier.cli.options import Config, Data, Json
+from croupier.cli.where import CacheUrl, LogUrl, StatesUrl, is_distributed
 
 
 def doctor(  # noqa: PLR0913 - the options of a command
     config: Config = Path("croupier.toml"),
     data: Data = "croupier.db",
     host: Annotated[str, typer.Option(help="The address that `up` listens on.")] = "127.0.0.1",
-    log: Annotated[str, typer.Option(help="Of a distributed ring: kafka://…")] = "",
-    states: Annotated[str, typer.Option(help="postgresql://…")] = "",
-    cache: Annotated[str, typer.Option(help="redis://…")] = "",
+    log: LogUrl = "",
+    states: StatesUrl = "",
+    cache: CacheUrl = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -34,7 +35,7 @@ def doctor(  # noqa: PLR0913 - the options of a command
     from croupier.config.backends import data_file
     from croupier.runners.checks import check_all
 
-    if log:
+    if is_distributed(data, log):
         import os
 
         from croupier.config.services import Services

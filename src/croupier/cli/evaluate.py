@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from croupier.core.evaluate.answer import Answer
 
 Log = Annotated[
-    Path, typer.Argument(help="A data file, .csv[.gz], .parquet, VW .json; or a folder of these.")
+    str,
+    typer.Argument(
+        help="A data file, kafka://…, .csv[.gz], .parquet, VW .json; or a folder of these."
+    ),
 ]
 Policy = Annotated[
     str, typer.Option(help="uniform, logged, always:ARM, a file of weights, column, or a kind.")
@@ -82,7 +85,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     from croupier.cli.estimates import report
     from croupier.cli.questions import Asked, question
 
-    said = Asked(log, policy, experiment, part, columns, rewards, least_propensity, confidence)
+    said = Asked(
+        Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
+    )
     asked = question(said, learn if not replay else None, seed)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")

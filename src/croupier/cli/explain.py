@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 _TRACKING_DIGITS = 30
 
 
-def print_explanation(backends: "Backends", file: Path, text: str, *, as_json: bool) -> None:
-    """Explain a tracking id or a token; ConfigError says what is missing."""
-    found = _explained(backends, file, text)
+def print_explanation(backends: "Backends", keys: str | Path, text: str, *, as_json: bool) -> None:
+    """Explain a tracking id or a token; ConfigError says what is missing.
+
+    `keys` are where `read_keys` looks: the data, or a file.
+    """
+    found = _explained(backends, keys, text)
     logged = _names_of(backends, found)
     if as_json:
         print(json.dumps(_fields(found, logged), ensure_ascii=False))
@@ -35,9 +38,9 @@ def print_explanation(backends: "Backends", file: Path, text: str, *, as_json: b
     print(f"again      {_verdict(found)}")
 
 
-def _explained(backends: "Backends", file: Path, text: str) -> "Explanation":
+def _explained(backends: "Backends", place: str | Path, text: str) -> "Explanation":
     from croupier.config.errors import ConfigError
-    from croupier.config.keys import load_keys
+    from croupier.config.keys import read_keys
     from croupier.core.token import Signer, TokenError
     from croupier.runners.declare import read_declarations
     from croupier.runners.looking.again import explained, explained_decision
@@ -48,7 +51,7 @@ def _explained(backends: "Backends", file: Path, text: str) -> "Explanation":
         except ValueError:
             raise ConfigError(f"{text}: expected 30 hexadecimal digits, or a token") from None
         return explained(backends, tracking_id)
-    keys, names = load_keys(file, os.environ), read_declarations(backends.log).names()
+    keys, names = read_keys(place, os.environ), read_declarations(backends.log).names()
     try:
         return explained_decision(backends, Signer(keys.token, names).verify(text))
     except TokenError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from croupier.cli.options import Data, Json
+from croupier.cli.where import LogUrl, StatesUrl, open_to_look
 
 if TYPE_CHECKING:
     from croupier.config.backends import Backends
@@ -28,9 +29,8 @@ def export(  # noqa: PLR0913 - the command's own options
     what: Annotated[
         str, typer.Option(help="Which tables, with commas between.")
     ] = "log,observations,states,snapshots,arms",
-    log: Annotated[str, typer.Option(help="Of a distributed ring: kafka://…")] = "",
-    states: Annotated[str, typer.Option(help="postgresql://…")] = "",
-    cache: Annotated[str, typer.Option(help="redis://…")] = "",
+    log: LogUrl = "",
+    states: StatesUrl = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +44,7 @@ def export(  # noqa: PLR0913 - the command's own options
       croupier export --data shop.db --out warehouse
 
       croupier export --log kafka://10.0.0.5:9092/shop?partitions=8
-      --states postgresql://shop@10.0.0.6/shop --cache redis://10.0.0.7:6379/0
+      --states postgresql://shop@10.0.0.6/shop
 
       croupier export --data shop.db --out warehouse --since 2026-11-21 --until 2026-11-22
     """
@@ -58,29 +58,13 @@ def export(  # noqa: PLR0913 - the command's own options
     try:
         span = _span(since, until)
         tables = open_tables()  # whether pyarrow is there is known before any data are opened
-        backends = _services(log, states, cache) if log else _file(data)
+        backends = open_to_look(data, log, states)
         files = Files(out, tables, _progress(quiet=as_json))
         work = _open(backends, files, experiment or [], span)
         written = work.run(wanted)
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or out}: {error.strerror or error}") from error
     _report(out, written, as_json=as_json)
-
-
-def _file(data: str) -> "Backends":
-    from croupier.config.backends import data_file, open_backends
-    from croupier.config.errors import ConfigError
-
-    file = data_file(data)
-    if not file.exists():
-        raise ConfigError(f"{file}: no such data file")
-    return open_backends(file, read_only=True)
-
-
-def _services(log: str, states: str, cache: str) -> "Backends":
-    from croupier.config.services import Services, open_services
-
-    return open_services(Services(log, states, cache), "learn", Path("none"), read_only=True)
 
 
 def _open(backends: "Backends", files: "Files", names: list[str], span: "Span") -> "Export":

@@ -12,6 +12,7 @@ import typer
 from croupier.cli.explain import print_explanation
 from croupier.cli.lines import line_of
 from croupier.cli.options import Data
+from croupier.cli.where import LogUrl, StatesUrl, is_distributed, open_to_look
 
 if TYPE_CHECKING:
     from croupier.config.backends import Backends
@@ -40,6 +41,11 @@ def log(  # noqa: PLR0913 - the command's own options
         str | None,
         typer.Option(help="A tracking id or a token: decide it again, and show how it was drawn."),
     ] = None,
+    log: LogUrl = "",
+    states: StatesUrl = "",
+    keys_file: Annotated[
+        Path, typer.Option("--keys", help="With --log: the keys that the servers share.")
+    ] = Path("croupier.keys"),
     *,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on, with records as they come.")
@@ -56,20 +62,21 @@ def log(  # noqa: PLR0913 - the command's own options
       croupier log --unit u-17 --follow
 
       croupier log --explain 01a2b3c4d5e6f708090a0b0c0d0e0f
+
+      croupier log --log kafka://10.0.0.5:9092/shop?partitions=8 --topic observations
     """
-    from croupier.config.backends import data_file, open_backends
     from croupier.runners.declare import read_declarations
     from croupier.runners.looking.look import Stretch, newest
     from croupier.runners.looking.look import follow as go_on
 
     if topic not in _TOPICS:
         raise typer.BadParameter(f"{topic!r} is none of {', '.join(_TOPICS)}")
-    file = data_file(data)
-    backends = open_backends(file, read_only=True)
+    backends = open_to_look(data, log, states, whole=explain is not None)
+    place = keys_file if is_distributed(data, log) else data
     if explain is not None:
-        print_explanation(backends, file, explain, as_json=as_json)
+        print_explanation(backends, place, explain, as_json=as_json)
         return
-    wanted = _wanted(file, experiment, unit, tracking_id)
+    wanted = _wanted(place, experiment, unit, tracking_id)
     declarations, ends = read_declarations(backends.log), backends.log.ends(topic)
     begin = _millis(since, backends.clock.now()) if since else 0
     for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
@@ -93,9 +100,9 @@ def _wait() -> None:
 
 
 def _wanted(
-    file: Path, experiment: str | None, unit: str | None, tracking_id: str | None
+    keys: str | Path, experiment: str | None, unit: str | None, tracking_id: str | None
 ) -> "Wanted":
-    from croupier.config.keys import load_keys
+    from croupier.config.keys import read_keys
     from croupier.core.decide import hash_unit
     from croupier.runners.looking.look import Wanted
 
@@ -103,7 +110,7 @@ def _wanted(
         wanted = None if tracking_id is None else bytes.fromhex(tracking_id)
     except ValueError:
         raise typer.BadParameter("--tracking-id: expected 30 hexadecimal digits") from None
-    hashed = None if unit is None else hash_unit(load_keys(file, os.environ).unit, unit)
+    hashed = None if unit is None else hash_unit(read_keys(keys, os.environ).unit, unit)
     return Wanted(experiment, hashed, wanted)
 
 

@@ -2,14 +2,15 @@
 
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from croupier.cli.options import Data, Json
+from croupier.cli.where import LogUrl, StatesUrl, open_to_look, told_of
 
 if TYPE_CHECKING:
+    from croupier.config.backends import Backends
     from croupier.core.arms.prior import Fit, Prior
     from croupier.core.arms.sums import Sums
     from croupier.core.experiment import Experiment
@@ -23,6 +24,8 @@ Experiments = Annotated[
 def prior(
     data: Data = "croupier.db",
     experiment: Experiments = None,
+    log: LogUrl = "",
+    states: StatesUrl = "",
     *,
     as_json: Json = False,
 ) -> None:
@@ -37,12 +40,12 @@ def prior(
 
       croupier prior --data shop.db --experiment top-button --experiment footer --json
     """
-    from croupier.config.backends import data_file
     from croupier.config.errors import ConfigError
     from croupier.core.arms.posterior import posterior_of
     from croupier.core.arms.prior import fit_prior
 
-    specs, past = _past(data_file(data), experiment or [])
+    backends, data = open_to_look(data, log, states), told_of(data, log)
+    specs, past = _past(backends, data, experiment or [])
     first = specs[0]
     kind = posterior_of(first.posterior, first.reward)
     try:
@@ -55,14 +58,14 @@ def prior(
     _report(fit, line, [spec.name for spec in specs], as_json=as_json)
 
 
-def _past(data: Path, names: list[str]) -> "tuple[list[Experiment], list[Sums]]":
+def _past(
+    backends: "Backends", data: str, names: list[str]
+) -> "tuple[list[Experiment], list[Sums]]":
     """The experiments that were asked for, and what is known of each of their arms."""
-    from croupier.config.backends import open_backends
     from croupier.config.errors import ConfigError
     from croupier.core.arms.table import totals
     from croupier.runners.declare import read_declarations
 
-    backends = open_backends(data, read_only=True)
     try:
         declarations = read_declarations(backends.log)
         found = totals(backends.states.load().sums.items())

@@ -8,8 +8,9 @@ import numpy as np
 import typer
 
 from croupier.cli.players import experiment_of
-from croupier.config.backends import open_backends
+from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
+from croupier.config.services import open_reading
 from croupier.config.trial_logs import is_trial_file, open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.targets import Target, always
@@ -19,6 +20,8 @@ from croupier.ports import TrialLog
 from croupier.runners.declare import read_declarations
 from croupier.runners.evaluation import Evaluation, Terms
 from croupier.runners.own_trials import OwnTrials
+
+_KAFKA = "kafka://"
 
 
 class Asked(NamedTuple):
@@ -32,6 +35,8 @@ class Asked(NamedTuple):
     rewards: str | None = None
     least: float | None = None
     confidence: float = 0.95
+    url: str = ""
+    """The log as it was said; a path has no //."""
 
 
 class Question(NamedTuple):
@@ -108,7 +113,7 @@ def question(said: Asked, learn: float | None, seed: int) -> Question:
         raise _wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
     low, high = _pair(said.rewards)
     terms = Terms(low, high, said.least, 1 - said.confidence)
-    if is_trial_file(said.log):
+    if not said.url.startswith(_KAFKA) and is_trial_file(said.log):
         if said.experiment is not None:
             raise _wrong("--experiment", f"{said.log} is no data file")
         log = open_trial_log(said.log, said.part, _columns(said.columns))
@@ -117,9 +122,7 @@ def question(said: Asked, learn: float | None, seed: int) -> Question:
 
 
 def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
-    if not said.log.exists():
-        raise ConfigError(f"{said.log}: no such file")
-    backends = open_backends(said.log, read_only=True)
+    backends = _backends(said)
     try:
         declarations = read_declarations(backends.log)
         own = OwnTrials(backends, declarations, _experiment(said, declarations.names()))
@@ -130,6 +133,14 @@ def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
         low, high = own.spec.reward.bounds
         terms = terms._replace(low=low, high=high)
     return Question(said, own, terms, learn, seed, backends.close)
+
+
+def _backends(said: Asked) -> Backends:
+    if said.url.startswith(_KAFKA):
+        return open_reading(said.url)
+    if not said.log.exists():
+        raise ConfigError(f"{said.log}: no such file")
+    return open_backends(said.log, read_only=True)
 
 
 def _experiment(said: Asked, names: list[str]) -> str:

@@ -53,7 +53,7 @@ def replay(
     backends = open_backends(file, read_only=not write)
     try:
         settings = load_settings(config) if config else Settings(experiments=())
-        declarations = declare(settings, backends.log, backends.clock)
+        declarations = declare(settings, backends.log, backends.clock).declarations
         again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
         commit, differing, whole = _filled(again) if new_reward else _checked(again)
         if write and not whole and not new_reward:

@@ -40,7 +40,10 @@ def data_file(url: str) -> Path:
     """
     path = url.removeprefix("sqlite:///")
     if "://" in path:
-        raise ConfigError(f"data: {url!r}: expected a path, sqlite:///file")
+        scheme = path.partition("://")[0]  # what follows may hold a password
+        raise ConfigError(
+            f"data: {scheme}://…: expected the data file of `croupier up`, a path or sqlite:///file"
+        )
     if Path(path).is_dir():
         raise ConfigError(f"data: {url!r} is a folder; name a file in it")
     return Path(path).resolve()

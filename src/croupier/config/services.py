@@ -1,19 +1,18 @@
 """Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from croupier.adapters.durable import DurableSnapshots
 from croupier.adapters.memory import MemorySnapshots
-from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
-from croupier.config.backends import Backends
+from croupier.config.addresses import scheme, take, whole
+from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
-from croupier.ports import EventLog, SnapshotCache, StateStore
+from croupier.ports import EventLog, Published, SnapshotCache, StateStore
 
 if TYPE_CHECKING:
     from croupier.adapters.kafka import Cluster, KafkaLog
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from croupier.adapters.redis import RedisSnapshots
 
 _CACHES = ("redis", "rediss", "unix")
+_LOOK_SECONDS = 10.0
 _USED = {"partitions", "replication", "patience"}
 
 
@@ -43,8 +43,9 @@ class Stores(NamedTuple):
 
     `states` gives each scope (an app, or its share of the partitions) positions of its own. `cache`
     is where snapshots are published and kept, `front` where servers look; `declare` tells what is
-    declared to those who read there only; `mend` puts there again what it has lost; `close` lets
-    go of everything.
+    declared to those who read there only, and the names of arms beside the states; `mend` puts
+    there again what it has lost. `hold` makes this process the only one with these scopes, or
+    raises UnavailableError while another is; `close` lets go of everything.
     """
 
     clock: Clock
@@ -53,7 +54,8 @@ class Stores(NamedTuple):
     cache: SnapshotCache
     front: SnapshotCache
     declare: Callable[[Mapping[str, bytes]], object] = lambda _: None
-    mend: Callable[[], object] = lambda: None
+    mend: Callable[[Iterable[Published]], object] = lambda _: None
+    hold: Callable[[Collection[str]], object] = lambda _: None
     close: Callable[[], None] = lambda: None
 
 
@@ -64,25 +66,32 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
     """
     with _extra("postgres", "psycopg"):
         from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
+            ArmNames,
             Database,
             PostgresSnapshots,
             PostgresState,
         )
-    _scheme(services.states, "states", "postgresql", "postgres")
-    address, schema = _take(services.states, "schema")
+    scheme(services.states, "states", "postgresql", "postgres")
+    address, schema = take(services.states, "schema")
     with ExitStack() as opened:
         database = opened.enter_context(closing(Database(address, schema, read_only=read_only)))
         front = opened.enter_context(closing(open_cache(services.cache)))
         log = opened.enter_context(closing(open_log(services.log, read_only=read_only)))
-        cache = DurableSnapshots(PostgresSnapshots(database), front)
+        cache, names = DurableSnapshots(PostgresSnapshots(database), front), ArmNames(database)
+
+        def declare(records: Mapping[str, bytes]) -> None:
+            names.declare(records)
+            front.declare(records)
+
         return Stores(
             Clock(),
             log,
             lambda scope: PostgresState(database, scope),
             cache,
             front,
-            front.declare,
+            declare,
             cache.mend,
+            database.hold,
             opened.pop_all().close,
         )
 
@@ -91,30 +100,54 @@ def open_ring(log: str, states: str, *, read_only: bool = False) -> Stores:
     """Log and arm states, and a cache in memory: for whoever does not ask for snapshots."""
     with _extra("postgres", "psycopg"):
         from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
-    _scheme(states, "states", "postgresql", "postgres")
+    scheme(states, "states", "postgresql", "postgres")
     with ExitStack() as opened:
-        place = _take(states, "schema")
+        place = take(states, "schema")
         database = opened.enter_context(closing(Database(*place, read_only=read_only)))
         kafka = opened.enter_context(closing(open_log(log, read_only=read_only)))
         states_of, cache = partial(PostgresState, database), MemorySnapshots()
-        return Stores(Clock(), kafka, states_of, cache, cache, close=opened.pop_all().close)
+        return Stores(
+            Clock(),
+            kafka,
+            states_of,
+            cache,
+            cache,
+            hold=database.hold,
+            close=opened.pop_all().close,
+        )
 
 
-def open_services(
-    services: Services, scope: str, stories: Path, *, read_only: bool = False
-) -> Backends:
-    """The same as the backends of one scope, with open stories in a file."""
-    one = open_stores(services, read_only=read_only)
-    stories_file = StoryFile(stories)
-    return Backends(one.clock, one.log, one.states(scope), one.cache, stories_file, one.close)
+def open_reading(log: str, states: str = "") -> Backends:
+    """A distributed ring to look at: its log, and PostgreSQL where it is named; never Redis.
+
+    Without `states` all but the log is empty. What is away is told after ten seconds.
+    """
+    nothing = open_backends("memory://")
+    if not states:
+        read = open_log(log, read_only=True)
+        return nothing._replace(log=read, close=read.close)
+    with _extra("postgres", "psycopg"):
+        from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
+            Database,
+            PostgresSnapshots,
+            PostgresState,
+        )
+    scheme(states, "states", "postgresql", "postgres")
+    with ExitStack() as opened:
+        read = opened.enter_context(closing(open_log(log, read_only=True)))
+        database = opened.enter_context(
+            closing(Database(*take(states, "schema"), read_only=True, patience=_LOOK_SECONDS))
+        )
+        learned, cache = PostgresState(database, "learn"), PostgresSnapshots(database)
+        return nothing._replace(log=read, states=learned, cache=cache, close=opened.pop_all().close)
 
 
 def open_states(url: str, scope: str, *, read_only: bool = False) -> "PostgresState":
     """The arm states that a postgresql:// URL names, with the positions of one scope."""
     with _extra("postgres", "psycopg"):
         from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
-    _scheme(url, "states", "postgresql", "postgres")
-    return PostgresState(Database(*_take(url, "schema"), read_only=read_only), scope)
+    scheme(url, "states", "postgresql", "postgres")
+    return PostgresState(Database(*take(url, "schema"), read_only=read_only), scope)
 
 
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
@@ -126,7 +159,7 @@ def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
 
 def cluster_of(url: str, what: str = "log") -> "Cluster":
     """The cluster that a kafka:// URL names, and what our topics in it are called."""
-    servers, path = _scheme(url, what, "kafka")
+    servers, path = scheme(url, what, "kafka")
     with _extra("kafka", "confluent_kafka"):
         from croupier.adapters.kafka import Cluster  # noqa: PLC0415 - an extra
     options = dict(parse_qsl(urlsplit(url).query))
@@ -138,19 +171,19 @@ def cluster_of(url: str, what: str = "log") -> "Cluster":
     return Cluster(
         servers=servers,
         prefix=path or "croupier",
-        partitions=_whole(options.get("partitions", "1"), "partitions"),
-        replication=_whole(options.get("replication", "0"), "replication", 0) or -1,
-        patience=_whole(options.get("patience", "10"), "patience"),
+        partitions=whole(options.get("partitions", "1"), "partitions"),
+        replication=whole(options.get("replication", "0"), "replication", 0) or -1,
+        patience=whole(options.get("patience", "10"), "patience"),
         options={key: value for key, value in options.items() if key not in _USED},
     )
 
 
 def open_cache(url: str) -> "RedisSnapshots":
     """The snapshots that a redis:// URL names: all that a server of decisions needs."""
-    _scheme(url, "cache", *_CACHES)
+    scheme(url, "cache", *_CACHES)
     with _extra("redis", "redis"):
         from croupier.adapters.redis import RedisSnapshots  # noqa: PLC0415 - an extra
-    return RedisSnapshots(*_take(url, "prefix"))
+    return RedisSnapshots(*take(url, "prefix"))
 
 
 def is_cache(url: str) -> bool:
@@ -160,30 +193,6 @@ def is_cache(url: str) -> bool:
     (True, False)
     """
     return urlsplit(url).scheme in _CACHES
-
-
-def _scheme(url: str, what: str, *schemes: str) -> tuple[str, str]:
-    """The hosts and the path of a URL; ConfigError, without its secrets, for another scheme."""
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or (parts.scheme == "kafka" and not parts.netloc):
-        shown = f"{parts.scheme}://…" if parts.scheme else "no URL"
-        raise ConfigError(f"{what}: {shown}: expected {schemes[0]}://host:port/…")
-    return parts.netloc, unquote(parts.path.strip("/"))
-
-
-def _take(url: str, key: str, default: str = "croupier") -> tuple[str, str]:
-    """The URL without one of its options, which is ours, and that option."""
-    parts = urlsplit(url)
-    options = parse_qsl(parts.query, keep_blank_values=True)
-    ours = [value for name, value in options if name == key]
-    rest = urlencode([option for option in options if option[0] != key])
-    return urlunsplit(parts._replace(query=rest)), ours[-1] if ours else default
-
-
-def _whole(text: str, key: str, least: int = 1) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise ConfigError(f"log: {key}={text}: expected a whole number of {least} or more")
-    return int(text)
 
 
 @contextmanager

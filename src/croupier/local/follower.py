@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from croupier.apps.serve.runner import Alone
 from croupier.apps.serve.service import Limits, Service, TrackingIds
 from croupier.client import processes
 from croupier.clock import Clock
@@ -174,8 +175,9 @@ class Follower:
             signer=Signer(keys.token, book.names()),
             unit_key=keys.unit,
             limits=_NO_REQUESTS,
+            runner=Alone(self.health),
         )
-        service.tracking_ids, service.health = self._tracking_ids, self.health
+        service.tracking_ids = self._tracking_ids
         for snapshot in self._snapshots.values():
             service.accept(snapshot)
         return service

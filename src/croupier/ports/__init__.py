@@ -18,6 +18,7 @@ from croupier.ports.log import (
     partition_of,
 )
 from croupier.ports.snapshots import (
+    Published,
     SnapshotCache,
     Tally,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Late",
     "OpenStories",
     "Positions",
+    "Published",
     "SnapshotCache",
     "SourceTopic",
     "StaleError",

@@ -17,6 +17,13 @@ class Tally(NamedTuple):
     reward: Sequence[int]
 
 
+class Published(NamedTuple):
+    """A snapshot, and what was counted when it was made."""
+
+    snapshot: Snapshot
+    tally: Tally
+
+
 class SnapshotCache(Protocol):
     """The published snapshots, and their history."""
 

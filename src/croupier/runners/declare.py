@@ -23,10 +23,10 @@ def read_declarations(log: EventLog) -> Declarations:
     return History(log).declarations
 
 
-def declare(settings: Settings, log: EventLog, clock: Clock) -> Declarations:
-    """Read what was ever declared, and append what the settings change."""
-    declarations = read_declarations(log)
-    now = clock.now()
+def declare(settings: Settings, log: EventLog, clock: Clock) -> History:
+    """What was ever declared, after what the settings change has been appended."""
+    history, now = History(log), clock.now()
+    declarations = history.declarations
     for spec in settings.experiments:
         new = spec.candidates is not None and spec.name not in declarations.names()
         first = _first_arms(spec, Path(settings.folder), now) if new else []
@@ -39,10 +39,10 @@ def declare(settings: Settings, log: EventLog, clock: Clock) -> Declarations:
                 )
         if changes:
             log.append(ARMS, [codec.encode(record) for record in changes]).result()
+            history.follow()
         for record in changes:
-            declarations.apply(record)
             _LOG.info("%s: declared %s", spec.name, _in_words(record))
-    return declarations
+    return history
 
 
 def _first_arms(spec: Experiment, folder: Path, now: int) -> list[str]:

@@ -2,23 +2,19 @@
 
 import logging
 import threading
-from functools import partial
-from pathlib import Path
 
-from croupier.apps.candidates import CandidateTables
-from croupier.apps.serve.arms import record_arms
 from croupier.apps.serve.asgi import App
 from croupier.apps.serve.service import Service
 from croupier.config.backends import Backends
-from croupier.config.candidates import open_table
 from croupier.config.keys import Keys
 from croupier.config.settings import Settings
 from croupier.core.duration import format_duration
 from croupier.core.token import Signer
-from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Positions, UnavailableError
+from croupier.runners.candidates import nightly, tables_of
 from croupier.runners.declare import declare
 from croupier.runners.http import doors_of, limits_of
-from croupier.runners.nightly import Nightly
+from croupier.runners.recorder import ArmRecorder
 from croupier.runners.ring import Ring
 
 _LOG = logging.getLogger(__name__)
@@ -28,9 +24,12 @@ _TRIM_SECONDS = 600.0
 class Embedded:
     """One ring over one set of backends: opened, recovered, and closed in order."""
 
+    one_clock = True
+
     def __init__(self, settings: Settings, backends: Backends, keys: Keys) -> None:
         self.settings, self.backends = settings, backends
-        self.declarations = declare(settings, backends.log, backends.clock)
+        history = declare(settings, backends.log, backends.clock)
+        self.declarations = history.declarations
         self.retention = self._usable_retention()
         self.service = Service(
             clock=backends.clock,
@@ -42,21 +41,20 @@ class Embedded:
             signer=Signer(keys.token, self.declarations.names()),
             unit_key=keys.unit,
             limits=limits_of(settings, self.retention),
+            runner=self,
         )
         names = [spec.name for spec in settings.experiments]
         self.ring = Ring(backends, self.declarations, names, self.service.accept)
-        self.service.health = lambda: self.ring.error
-        self.service.on_arms = self.ring.learn.touch
-        self.candidates = self._candidates()
-        self._nightly = Nightly(
-            self.candidates,
-            {
-                spec.name: spec.candidates.schedule
-                for spec in settings.experiments
-                if spec.candidates
-            },
-            backends.clock,
+        history.on_change += [self.service.know_arms, self.ring.learn.touch]
+        self.record = ArmRecorder(backends.log, backends.clock, history).record
+        self.candidates = tables_of(
+            settings,
+            self.service.experiments,
+            self.declarations,
+            self.record,
+            self.service.counters,
         )
+        self._nightly = nightly(settings, self.candidates, backends.clock)
         self._thread = threading.Thread(target=self.ring.run, name="croupier-ring", daemon=True)
         self._trimmer = threading.Thread(target=self._trim, name="croupier-trim", daemon=True)
         self._stopped = threading.Event()
@@ -73,19 +71,14 @@ class Embedded:
         )
         return longest
 
-    def _candidates(self) -> CandidateTables:
-        folder = Path(self.settings.folder)
-        return CandidateTables(
-            specs=self.service.experiments,
-            tables={
-                spec.name: open_table(spec.candidates.source, folder)
-                for spec in self.settings.experiments
-                if spec.candidates
-            },
-            declarations=self.declarations,
-            record=partial(record_arms, self.service),
-            counters=self.service.counters,
-        )
+    def health(self) -> str | None:
+        """What keeps learning from going on."""
+        return self.ring.error
+
+    def behind(self, positions: Positions) -> bool:
+        """Whether learning that stands there has not read all that was reported."""
+        ends = self.backends.log.ends(EVENTS)
+        return any(positions.get(partition, 0) < end for partition, end in ends.items())
 
     def app(self) -> App:
         """The ASGI application, behind a gate where there is anything to ask."""

@@ -37,9 +37,9 @@ class History:
                             self.declarations.apply(record)
                             changed[_experiment(record)] = None
                     self._positions[entry.partition] = entry.offset + 1
-        for name in changed:
-            for tell in self.on_change:
-                tell(name)
+            for name in changed:  # still locked: when this returns, all have been told
+                for tell in self.on_change:
+                    tell(name)
         return bool(changed)
 
     def newest(self) -> dict[str, bytes]:

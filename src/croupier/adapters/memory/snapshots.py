@@ -5,9 +5,7 @@ import threading
 from collections.abc import Mapping
 
 from croupier.core.snapshot import Snapshot
-from croupier.ports import (
-    Tally,
-)
+from croupier.ports import Published, Tally
 
 
 class MemorySnapshots:
@@ -26,6 +24,10 @@ class MemorySnapshots:
             history.append(snapshot)
             self._published.notify_all()
             return True
+
+    def recount(self, published: Published) -> bool:  # noqa: ARG002
+        """False: counts are not kept."""
+        return False
 
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""

@@ -3,7 +3,7 @@
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ class Database:
         self._read_only = read_only
         self._lock = threading.Lock()
         self._connection: Connection | None = None
+        self._names: list[str] = []
         try:
             if read_only:
                 self.run(lambda connection: check(connection, schema))
@@ -75,6 +76,15 @@ class Database:
 
         return self.run(locked)
 
+    def hold(self, names: Collection[str]) -> None:
+        """Be the only one in this schema with these names; UnavailableError while another is.
+
+        It ends with the connection; on a new one nothing is done before they are ours again.
+        """
+        self.close()
+        self._names = sorted(names)
+        self.run(lambda _: None)
+
     def rows(self, query: str, values: Any = ()) -> list[tuple[Any, ...]]:
         """All rows of one query."""
         return self.run(lambda connection: connection.execute(query.encode(), values).fetchall())
@@ -102,11 +112,22 @@ class Database:
             sql.SQL(
                 "SET search_path TO {}; SET statement_timeout = {}; SET lock_timeout = {}; "
                 "SET idle_in_transaction_session_timeout = {}; SET client_min_messages = warning; "
-                "SET default_transaction_read_only = {}"
+                "SET default_transaction_read_only = {}; SET tcp_keepalives_idle = 10; "
+                "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
             ).format(sql.Identifier(self._schema), *[milliseconds] * 3, self._read_only)
         )
+        self._claim(connection)
         self._connection = connection
         return connection
+
+    def _claim(self, connection: Connection) -> None:
+        """Take our names, or none; a holder whose machine is gone is noticed in half a minute."""
+        for name in self._names:
+            query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+            taken = connection.execute(query, (f"croupier {self._schema} {name}",)).fetchone()
+            if taken is None or not taken[0]:
+                connection.close()
+                raise UnavailableError(f"another process is {name}: waiting until it ends")
 
     def _probe(self, connection: Connection) -> None:
         watch = threading.Timer(self._patience, _cut_off, [connection])

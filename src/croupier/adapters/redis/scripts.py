@@ -1,9 +1,21 @@
 """What Redis does in one piece: Lua, so that no reader sees half of it."""
 
-PUT = """
+_COUNT = """
+local function count(key, version, at, expiry, first)
+  redis.call('HSET', key, 'n', ARGV[first], 'reward_sum', ARGV[first + 1],
+    'mean', ARGV[first + 2], 'weight', ARGV[first + 3], 'version', version, 'at', at)
+  redis.call('PEXPIRE', key, expiry)
+end
+"""
+
+PUT = (
+    """
 -- keys: versions, snapshot, history; the arms' hashes.
 -- arguments: experiment, version, at, payload, kept, channel, expiry;
 -- for each arm: n, reward_sum, mean, weight.
+"""
+    + _COUNT
+    + """
 local version = tonumber(ARGV[2])
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if held and tonumber(held) >= version and redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
@@ -12,14 +24,32 @@ redis.call('SET', KEYS[2], ARGV[4])
 redis.call('ZADD', KEYS[3], version, ARGV[3] .. '|' .. ARGV[4])
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[5]))
 for place = 4, #KEYS do
-  local first = 8 + (place - 4) * 4
-  redis.call('HSET', KEYS[place], 'n', ARGV[first], 'reward_sum', ARGV[first + 1],
-    'mean', ARGV[first + 2], 'weight', ARGV[first + 3], 'version', ARGV[2])
-  redis.call('PEXPIRE', KEYS[place], ARGV[7])
+  count(KEYS[place], ARGV[2], ARGV[3], ARGV[7], 8 + (place - 4) * 4)
 end
 redis.call('PUBLISH', ARGV[6], ARGV[1])
 return 1
 """
+)
+
+RECOUNT = (
+    """
+-- keys: versions; the arms' hashes.
+-- arguments: experiment, version, at, expiry; for each arm: n, reward_sum, mean, weight.
+"""
+    + _COUNT
+    + """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+local lost = 0
+for place = 2, #KEYS do
+  local stands = redis.call('HGET', KEYS[place], 'version')
+  if stands ~= ARGV[2] or redis.call('PTTL', KEYS[place]) < tonumber(ARGV[4]) / 2 then
+    count(KEYS[place], ARGV[2], ARGV[3], ARGV[4], 5 + (place - 2) * 4)
+    lost = 1
+  end
+end
+return lost
+"""
+)
 
 NEWER = """
 -- keys: versions. arguments: prefix; for each experiment held: name, version.

@@ -11,12 +11,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from croupier.adapters.redis.keys import Keys
-from croupier.adapters.redis.scripts import NEWER, PUT, TRIM
+from croupier.adapters.redis.scripts import NEWER, PUT, RECOUNT, TRIM
 from croupier.core import codec
 from croupier.core.duration import DAY
 from croupier.core.reward import MICRO
 from croupier.core.snapshot import Snapshot
-from croupier.ports import Tally, UnavailableError
+from croupier.ports import Published, Tally, UnavailableError
 
 _KEPT = 100
 _EXPIRY = 7 * DAY
@@ -41,6 +41,7 @@ class RedisSnapshots:
             retry=Retry(NoBackoff(), 1),  # a connection from before the server's restart
         )
         self._put = self._redis.register_script(PUT)
+        self._recount = self._redis.register_script(RECOUNT)
         self._newer = self._redis.register_script(NEWER)
         self._trim = self._redis.register_script(TRIM)
         self._ear = threading.Lock()
@@ -50,14 +51,24 @@ class RedisSnapshots:
         """Publish, and tell; False, and no effect, when this or a later version is there."""
         name, keys = snapshot.experiment, self.keys
         places = [keys.versions, keys.snapshot(name), keys.history(name)]
-        fields: list[str] = []
-        for place, arm in enumerate(snapshot.names if tally else ()):
-            places.append(keys.arm(tally.surface, name, arm))  # type: ignore[union-attr]
-            fields += _fields(tally, place, snapshot.weights[place])  # type: ignore[arg-type]
         given: list[Any] = [name, snapshot.version, snapshot.at, codec.encode(snapshot)]
-        given += [self._kept, keys.published, _EXPIRY, *fields]
+        given += [self._kept, keys.published, _EXPIRY]
+        if tally is not None:
+            places += self._arms(snapshot, tally)
+            given += _fields(snapshot, tally)
         with self._answering():
             return bool(self._put(keys=places, args=given))
+
+    def recount(self, published: Published) -> bool:
+        """Put the counts of this version again where some were lost or are about to expire."""
+        snapshot, tally = published
+        places = [self.keys.versions, *self._arms(snapshot, tally)]
+        given: list[Any] = [snapshot.experiment, snapshot.version, snapshot.at, _EXPIRY]
+        with self._answering():
+            return bool(self._recount(keys=places, args=[*given, *_fields(snapshot, tally)]))
+
+    def _arms(self, snapshot: Snapshot, tally: Tally) -> list[str]:
+        return [self.keys.arm(tally.surface, snapshot.experiment, arm) for arm in snapshot.names]
 
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""
@@ -145,7 +156,10 @@ class RedisSnapshots:
             raise UnavailableError(f"redis: {str(error) or type(error).__name__}") from error
 
 
-def _fields(tally: Tally, place: int, weight: float) -> list[str]:
-    """n, reward_sum, mean and weight of the arm at this place, as text."""
-    n, reward = tally.n[place], tally.reward[place] / MICRO
-    return [str(n), repr(reward), repr(reward / n if n else 0.0), repr(weight)]
+def _fields(snapshot: Snapshot, tally: Tally) -> list[str]:
+    """n, reward_sum, mean and weight of each arm, as text."""
+    fields: list[str] = []
+    for n, total, weight in zip(tally.n, tally.reward, snapshot.weights, strict=True):
+        reward = total / MICRO
+        fields += [str(n), repr(reward), repr(reward / n if n else 0.0), repr(weight)]
+    return fields

@@ -1,7 +1,6 @@
 """Changes of arms while the ring turns: checked, durable, told to learning."""
 
-import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 import msgspec
@@ -11,11 +10,7 @@ from croupier.core import arm_changes, codec
 from croupier.core.arm_changes import ArmChangeError
 from croupier.core.duration import parse_duration
 from croupier.core.records import Arm, ArmSet
-from croupier.ports import ARMS, UnavailableError, entries_between
-
-_LOCK = threading.Lock()
-_SECONDS = 10.0
-_TRIES = 5
+from croupier.ports import ARMS, entries_between
 
 
 class ArmChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,48 +49,13 @@ def change_arms(service: Service, name: str, wanted: ArmChange, key: str | None 
     defaults = service.experiments[name].defaults
     words = f"{wanted.change} {wanted.arm}".strip()
     return _page(
-        record_arms(
-            service,
+        service.runner.record(
             name,
             lambda arms, now: (_apply(arms, wanted, defaults, now), words),
             by=key or wanted.by or "api",
             note=wanted.by if key else "",
         )
     )
-
-
-def record_arms(
-    service: Service,
-    name: str,
-    change: Callable[[ArmSet, int], tuple[ArmSet, str]],
-    by: str,
-    note: str = "",
-) -> ArmSet:
-    """Make a change (arms and time → arms, and what was done), durably; as it was if it is none.
-
-    Where two servers change arms at once, the log says who was first; the other tries again.
-    """
-    with _LOCK:
-        service.read_arms()
-        for _ in range(_TRIES):
-            before = service.declarations.arms(name)
-            now = service.clock.now()
-            after, words = change(before, now)
-            if after == before:
-                return before
-            record = msgspec.structs.replace(
-                after, version=before.version + 1, at=now, by=by, note=note, change=words
-            )
-            try:
-                service.log.append(ARMS, [codec.encode(record)]).result(_SECONDS)
-            except TimeoutError:
-                raise UnavailableError("the log is slow: look whether it was made") from None
-            service.take_arms(record)
-            if service.declarations.arms(name) == record:
-                service.know_arms(name)
-                service.on_arms(name)
-                return record
-        raise UnavailableError("others change the arms all the time: try again")
 
 
 def history(service: Service, name: str) -> list[ArmsPage]:

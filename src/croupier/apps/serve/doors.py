@@ -65,7 +65,7 @@ def _watching(app: FastAPI, service: Service, tables: Refreshing) -> None:
     @app.get("/healthz")
     async def healthz() -> Response:
         """200 while the process works, 503 with the reason when learning has stopped."""
-        error = service.health()
+        error = service.runner.health()
         return _json({"ok": error is None, "error": error}, 200 if error is None else 503)
 
     @app.head("/readyz", include_in_schema=False)

@@ -104,7 +104,7 @@ class Ingest:
     def _must_know_arms(self, decision: Decision) -> None:
         """Numbers are given once; but data restored from an older copy give some of them again."""
         service = self._service
-        latest = decision.at + (0 if service.one_clock else service.limits.skew)
+        latest = decision.at + (0 if service.runner.one_clock else service.limits.skew)
         born = service.declarations.born(decision.experiment)
         for arm in decision.slate:
             if born.get(arm, latest + 1) > latest:

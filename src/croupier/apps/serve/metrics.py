@@ -132,5 +132,7 @@ class ServiceMetrics(Collector):
             value=standing.watermark / SECOND,
         )
         yield GaugeMetricFamily(
-            "croupier_ring_up", "1 while learning goes on", value=self._service.health() is None
+            "croupier_ring_up",
+            "1 while learning goes on",
+            value=self._service.runner.health() is None,
         )

@@ -2,21 +2,22 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import count
 from typing import NamedTuple
 
 import msgspec
 
+from croupier.apps.serve.runner import Alone, Runner
 from croupier.clock import Clock
 from croupier.core.decide import Choice, Decider, hash_unit
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
-from croupier.core.records import ArmSet, Decision
+from croupier.core.records import Decision
 from croupier.core.session import session_at
 from croupier.core.snapshot import Snapshot
 from croupier.core.token import Signer
-from croupier.ports import EVENTS, EventLog, Positions, SnapshotCache, StateStore
+from croupier.ports import EventLog, SnapshotCache, StateStore
 
 LONGEST_UNIT = 512
 """Characters of a unit."""
@@ -75,28 +76,19 @@ class Service:
         signer: Signer,
         unit_key: bytes,
         limits: Limits,
+        runner: Runner | None = None,
     ) -> None:
         self.clock, self.log, self.states, self.cache = clock, log, states, cache
         self.declarations, self.experiments = declarations, experiments
         self.signer, self.limits = signer, limits
+        self.runner: Runner = runner or Alone()
         self.tracking_ids = TrackingIds()
         self.counters: Counter[tuple[str, ...]] = Counter()
-        self.health: Callable[[], str | None] = lambda: None
-        self.on_arms: Callable[[str], None] = lambda _: None
-        self.take_arms: Callable[[ArmSet], None] = declarations.apply
-        self.read_arms: Callable[[], None] = lambda: None  # others may have changed them
-        self.one_clock = True
-        self.behind: Callable[[Positions], bool] = self._behind
         self.unit_key = unit_key
         self._deciders: dict[str, Decider] = {}
         self._known: dict[str, dict[str, int]] = {}
         for name in declarations.names():
             self.know_arms(name)
-
-    def _behind(self, positions: Positions) -> bool:
-        """Whether learning that stands at these positions has not read all that was reported."""
-        ends = self.log.ends(EVENTS)
-        return any(positions.get(partition, 0) < end for partition, end in ends.items())
 
     @property
     def ready(self) -> bool:
@@ -138,7 +130,7 @@ class Service:
         at = self.clock.now()
         unit = hash_unit(self.unit_key, request.unit)
         tracking_id = self.tracking_ids.make(at)
-        degraded = self.health() is not None
+        degraded = self.runner.health() is not None
         decider = self._deciders.get(name)
         if decider is None:
             return self._default(name, unit, at, tracking_id)

@@ -120,8 +120,8 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
 def _caught_up(service: Service, name: str, patience: float) -> Standing:
     deadline = time.monotonic() + patience
     while True:
-        behind = service.behind(service.states.load(name, sums=False).positions)
-        if not behind or time.monotonic() > deadline or service.health() is not None:
+        behind = service.runner.behind(service.states.load(name, sums=False).positions)
+        if not behind or time.monotonic() > deadline or service.runner.health() is not None:
             return service.states.load(name)
         time.sleep(_LOOK_AGAIN_SECONDS)
 

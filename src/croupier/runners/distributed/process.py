@@ -13,6 +13,7 @@ from croupier.config.settings import Settings
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, FUNNELS
+from croupier.runners.candidates import scheduled
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
@@ -44,7 +45,7 @@ def run_server(
         wait_for_declarations(settings, history, threading.Event())
         server = Server(settings, stores, history, keys)
         server.start()
-        return doors_of(settings, server.service), server.stop
+        return doors_of(settings, server.service, server.candidates), server.stop
 
     serve(settings, address, start, on_ready)
 
@@ -58,11 +59,11 @@ def run_worker(
     try:
         events = insist(lambda: stores.log.ends(EVENTS), stop)
         funnels = insist(lambda: stores.log.ends(FUNNELS), stop)
+        parts = share.among(events if app == "join" else funnels)
+        insist(lambda: stores.hold([f"{app}.{number}" for number in parts]), stop)
         history = insist(lambda: History(stores.log), stop)
-        if app == "join":
-            worker = Worker(app, JoinPart, stores, history, share.among(events), events, stop)
-        else:
-            worker = Worker(app, ObservePart, stores, history, share.among(funnels), events, stop)
+        make = JoinPart if app == "join" else ObservePart
+        worker = Worker(app, make, stores, history, parts, events, stop)
         worker.recover()
         on_ready()
         ticker = Ticker(stores, worker) if app == "join" else None
@@ -79,21 +80,22 @@ def run_worker(
 
 
 def run_learner(settings: Settings, services: Services, on_ready: Callable[[], None]) -> None:
-    """learn: declares what the settings say, adds, publishes. There is one; a second is stopped."""
+    """learn: declares what the settings say, adds, publishes. There is one; a second waits."""
     stop = told_to_stop()
     stores = insist(lambda: open_stores(services), stop)
     try:
-        insist(lambda: declare(settings, stores.log, stores.clock), stop)
-        history = insist(lambda: History(stores.log), stop)
+        insist(lambda: stores.hold(["learn"]), stop)
+        history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
         learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
         learner.recover()
         on_ready()
         upkeep = Upkeep(stores, history, learner)
-        while not learner.stop.is_set():
-            busy = learner.step()
-            upkeep.turn()
-            if not busy:
-                learner.stop.wait(_IDLE_SECONDS)
+        with scheduled(settings, stores.log, stores.clock, history):
+            while not learner.stop.is_set():
+                busy = learner.step()
+                upkeep.turn()
+                if not busy:
+                    learner.stop.wait(_IDLE_SECONDS)
     except StoppedError as error:
         _LOG.warning("stopped while waiting: %s", error)
     finally:

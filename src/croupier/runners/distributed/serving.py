@@ -4,15 +4,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
 
+from croupier.apps.serve.runner import Alone, Runner
 from croupier.apps.serve.service import Service
 from croupier.config.keys import Keys
 from croupier.config.services import Stores
 from croupier.config.settings import Settings
 from croupier.core.experiment import Experiment
 from croupier.core.token import Signer
-from croupier.ports import UnavailableError
+from croupier.ports import Positions, UnavailableError
+from croupier.runners.candidates import tables_of
 from croupier.runners.history import History
 from croupier.runners.http import limits_of
+from croupier.runners.recorder import ArmRecorder
 
 _LOG = logging.getLogger(__name__)
 _WAIT_SECONDS, _FOLLOW_SECONDS = 1.0, 1.0
@@ -34,7 +37,13 @@ class Newest(Mapping[str, Experiment]):
         return len(self._declarations.names())
 
 
-def service_of(settings: Settings, stores: Stores, history: History, keys: Keys) -> Service:
+def service_of(
+    settings: Settings,
+    stores: Stores,
+    history: History,
+    keys: Keys,
+    runner: Runner | None = None,
+) -> Service:
     """What a process knows to decide and to check reports; it keeps up with what is declared."""
     service = Service(
         clock=stores.clock,
@@ -46,8 +55,8 @@ def service_of(settings: Settings, stores: Stores, history: History, keys: Keys)
         signer=Signer(keys.token, history.declarations.names()),
         unit_key=keys.unit,
         limits=limits_of(settings, settings.log.retention),
+        runner=runner or Alone(one_clock=False),
     )
-    service.one_clock = False
 
     def changed(name: str) -> None:
         service.signer.admit(name)
@@ -65,16 +74,22 @@ class Server:
     are degraded, and train, for their propensities are exact.
     """
 
+    one_clock = False
+
     def __init__(self, settings: Settings, stores: Stores, history: History, keys: Keys) -> None:
         self._stores, self._history = stores, history
         self._away: str | None = None
         self._broken: str | None = None
         self._stop = threading.Event()
-        self.service = service_of(settings, stores, history, keys)
-        self.service.health = lambda: self._broken or self._away
-        self.service.behind = lambda _: False  # join and observe lie between: nothing to wait for
-        self.service.take_arms = lambda _: self._follow()
-        self.service.read_arms = self._follow
+        self.record = ArmRecorder(stores.log, stores.clock, history).record
+        self.service = service_of(settings, stores, history, keys, self)
+        self.candidates = tables_of(
+            settings,
+            self.service.experiments,
+            history.declarations,
+            self.record,
+            self.service.counters,
+        )
         self._threads = [
             threading.Thread(
                 target=self._following,
@@ -99,8 +114,13 @@ class Server:
                 thread.join()
         self._stores.close()
 
-    def _follow(self) -> None:
-        self._history.follow()
+    def health(self) -> str | None:
+        """Why nothing new is heard of."""
+        return self._broken or self._away
+
+    def behind(self, positions: Positions) -> bool:  # noqa: ARG002 - a Runner
+        """No: join and observe lie between, there is nothing to wait for."""
+        return False
 
     def _following(self, follow: Callable[[], None]) -> None:
         """Follow; what cannot pass, such as a newer Croupier's record, is said by /healthz."""

@@ -18,11 +18,16 @@ class Upkeep:
     def __init__(self, stores: Stores, history: History, learner: Learner) -> None:
         self._stores, self._history, self._learner = stores, history, learner
         self._followed = self._mended = 0
+        history.on_change.append(self._hasten)
 
     def publish(self) -> None:
         """Publish what has changed, and keep house once an hour."""
         forgiving("publishing", self._learner.refresh)
         forgiving("keeping house", self._learner.keep_house)
+
+    def _hasten(self, _: str) -> None:
+        """What is declared is told to the cache at the next turn."""
+        self._mended = 0
 
     def turn(self) -> None:
         """Publish; follow what is declared; tell the cache again what it may have lost."""
@@ -30,11 +35,10 @@ class Upkeep:
         now = self._stores.clock.now()
         if now >= self._followed + _FOLLOW_EVERY:
             self._followed = now
-            if forgiving("declarations", self._history.follow):
-                self._mended = 0
+            forgiving("declarations", self._history.follow)
         if now >= self._mended + _MEND_EVERY:
             self._mended = now
-            forgiving("the cache", self._stores.mend)
+            forgiving("the cache", lambda: self._stores.mend(self._learner.learn.published))
             forgiving("the cache", lambda: self._stores.declare(self._history.newest()))
 
 

@@ -26,7 +26,7 @@ def explained_decision(backends: Backends, decision: Decision) -> Explanation:
     """The same for a decision that a token holds."""
     name = decision.experiment
     if name not in read_declarations(backends.log).names():
-        raise ConfigError(f"{name}: no such experiment in this data file")
+        raise ConfigError(f"{name}: no such experiment was ever declared")
     return explain(decision, _snapshot(backends, decision), _in_force(backends.log, decision))
 
 
@@ -59,5 +59,5 @@ def _in_force(log: EventLog, decision: Decision) -> Declaration:
             if isinstance(record, Declaration) and record.spec.name == decision.experiment:
                 found = record if found is None or record.at <= decision.at else found
     if found is None:
-        raise ConfigError(f"{decision.experiment}: never declared in this data file")
+        raise ConfigError(f"{decision.experiment}: it was never declared")
     return found

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from croupier.core import codec
@@ -26,8 +27,8 @@ class Wanted(NamedTuple):
     tracking_id: bytes | None = None
 
     def holds(self, record: Any) -> bool:
-        """Whether to show a record; ticks are never shown."""
-        if record.__struct_config__.tag == "tick":
+        """Whether to show a record; what only moves time is never shown."""
+        if record.__struct_config__.tag in ("tick", "marker"):
             return False
         told = getattr(record, "decision", record)
         return (
@@ -53,14 +54,23 @@ class Stretch(NamedTuple):
 
 
 def newest(log: EventLog, stretch: Stretch, wanted: Wanted, limit: int) -> list[Seen]:
-    """The newest `limit` records of a stretch that are wanted; newest last."""
+    """The newest `limit` records of a stretch that are wanted; newest last.
+
+    By stamp, over all partitions: each is read back until it has told so many.
+    """
+    parts = [stretch._replace(ends={at: end}) for at, end in stretch.ends.items()]
+    found = [seen for part in parts for seen in _newest_of(log, part, wanted, limit)]
+    return sorted(found, key=attrgetter("stamp"))[-limit:]
+
+
+def _newest_of(log: EventLog, part: Stretch, wanted: Wanted, limit: int) -> deque[Seen]:
     found: deque[Seen] = deque()
-    for entries in _backwards(log, stretch):
+    for entries in _backwards(log, part):
         some = [seen for seen in seen_in(entries) if wanted.holds(seen.record)]
         found.extendleft(reversed(some[-(limit - len(found)) :]))
         if len(found) >= limit:
             break
-    return list(found)
+    return found
 
 
 def follow(

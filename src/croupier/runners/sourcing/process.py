@@ -15,7 +15,7 @@ from croupier.runners.distributed.process import told_to_stop, wait_for_declarat
 from croupier.runners.distributed.serving import service_of
 from croupier.runners.distributed.worker import StoppedError, insist
 from croupier.runners.history import History
-from croupier.runners.sourcing.taking import Taker
+from croupier.runners.sourcing.taking import Taker, scope_of
 
 _LOG = logging.getLogger(__name__)
 _IDLE_SECONDS, _AGAIN_SECONDS, _SAY_SECONDS = 0.05, 1.0, 60.0
@@ -40,12 +40,13 @@ def run_sources(
     environment: Mapping[str, str],
     on_ready: Callable[[], None],
 ) -> None:
-    """Take what the sources tell. A second process on one of them is stopped by the store."""
+    """Take what the sources tell. A second process on one of them waits until the first ended."""
     stop = told_to_stop()
     log = urls[0]
     stores = insist(lambda: open_ring(*urls), stop)
     takers: list[Turn] = []
     try:
+        insist(lambda: stores.hold(list(map(scope_of, sources))), stop)
         history = insist(lambda: History(stores.log), stop)
         wait_for_declarations(settings, history, stop)
         service = service_of(settings, stores, history, keys)

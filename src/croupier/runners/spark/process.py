@@ -10,6 +10,7 @@ from croupier.config.spark import SparkSettings, checkpoint_of, open_engine, sin
 from croupier.core import codec
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, OBSERVATIONS
+from croupier.runners.candidates import scheduled
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.upkeep import Upkeep, forgiving
@@ -70,8 +71,7 @@ def run_learning(
     """learn: declares what the settings say, adds, publishes. There is one."""
     stores = insist(lambda: open_stores(services), stop)
     try:
-        insist(lambda: declare(settings, stores.log, stores.clock), stop)
-        history = insist(lambda: History(stores.log), stop)
+        history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
         learner = Learner(stores, history, stop, settings.log.retention)
         learner.recover()
         upkeep = Upkeep(stores, history, learner)
@@ -101,7 +101,8 @@ def run_learning(
                 sink_of(spark, checkpoint),
             )
 
-        supervised.run(start, turn)
+        with scheduled(settings, stores.log, stores.clock, history):
+            supervised.run(start, turn)
     finally:
         stores.close()
 

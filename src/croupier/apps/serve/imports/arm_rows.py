@@ -5,7 +5,6 @@ from typing import get_args
 
 import msgspec
 
-from croupier.apps.serve.arms import record_arms
 from croupier.apps.serve.imports.rewards import RejectedRow
 from croupier.apps.serve.service import Service
 from croupier.core.arm_changes import ArmChangeError, become, put
@@ -65,7 +64,7 @@ def import_arms(
             changed, rejected = _apply(arms, rows, defaults, name)
             return changed, _in_words(_changes(before, changed))
 
-        after = record_arms(service, name, change, *who)
+        after = service.runner.record(name, change, *who)
     changes = _changes(before, after)
     return ArmsAnswer(
         dry_run=dry_run,

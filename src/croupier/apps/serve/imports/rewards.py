@@ -176,7 +176,7 @@ def _wait(service: Service, fresh: list[Imported]) -> bool:
     """Whether the ring has added these rows, within a moment."""
     deadline, wanted = time.monotonic() + _LEARN_SECONDS, {row.id for row in fresh}
     while not wanted <= service.states.known(wanted):
-        if time.monotonic() > deadline or service.health() is not None:
+        if time.monotonic() > deadline or service.runner.health() is not None:
             return False
         time.sleep(_LOOK_AGAIN_SECONDS)
     return True

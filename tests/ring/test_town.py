@@ -471,12 +471,11 @@ def test_a_second_process_of_one_share_waits_and_takes_over(small: Town) -> None
     try:
         for twin in twins:
             twin.spawn()
-        for twin in twins:
-            wait_for(
-                lambda twin=twin: "another process is" in twin.tail(),
-                SETTLE_SECONDS,
-                "nobody waits",
-            )  # type: ignore[misc]
+        wait_for(
+            lambda: all("another process is" in twin.tail() for twin in twins),
+            SETTLE_SECONDS,
+            "nobody waits",
+        )
         visit(small.servers[0].port, 20, "twins")
         agree(20)
         assert [one.ended for one in (*ones, *twins)] == [None] * 6

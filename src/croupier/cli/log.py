@@ -82,17 +82,17 @@ def log(  # noqa: PLR0913 - the command's own options
     for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
         _print(seen, declarations, as_json=as_json)
     if follow:
-        try:
-            _follow(backends, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
-        except KeyboardInterrupt:
-            raise typer.Exit from None
+        _follow(backends, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
 
 
 def _follow(backends: "Backends", records: Any, *, as_json: bool) -> None:
     from croupier.runners.declare import read_declarations
 
-    for seen in records:
-        _print(seen, read_declarations(backends.log), as_json=as_json)
+    try:
+        for seen in records:
+            _print(seen, read_declarations(backends.log), as_json=as_json)
+    except KeyboardInterrupt:
+        raise typer.Exit from None
 
 
 def _wait() -> None:

@@ -1,4 +1,4 @@
-"""What the URLs of services say: their scheme, their place, and the options that are ours."""
+"""What the URLs of services say: a scheme, a place, options that are ours."""
 
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 

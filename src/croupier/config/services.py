@@ -1,7 +1,7 @@
 """Kafka, PostgreSQL and Redis as URLs name them: the distributed backends."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -12,6 +12,7 @@ from croupier.clock import Clock
 from croupier.config.addresses import scheme, take, whole
 from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
+from croupier.config.extras import extra
 from croupier.ports import EventLog, Published, SnapshotCache, StateStore
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
 
     Raises ConfigError for a wrong URL or a missing extra, UnusableError for what is not ours.
     """
-    with _extra("postgres", "psycopg"):
+    with extra("postgres", "psycopg"):
         from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
             ArmNames,
             Database,
@@ -98,7 +99,7 @@ def open_stores(services: Services, *, read_only: bool = False) -> Stores:
 
 def open_ring(log: str, states: str, *, read_only: bool = False) -> Stores:
     """Log and arm states, and a cache in memory: for whoever does not ask for snapshots."""
-    with _extra("postgres", "psycopg"):
+    with extra("postgres", "psycopg"):
         from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
     scheme(states, "states", "postgresql", "postgres")
     with ExitStack() as opened:
@@ -126,7 +127,7 @@ def open_reading(log: str, states: str = "") -> Backends:
     if not states:
         read = open_log(log, read_only=True)
         return nothing._replace(log=read, close=read.close)
-    with _extra("postgres", "psycopg"):
+    with extra("postgres", "psycopg"):
         from croupier.adapters.postgres import (  # noqa: PLC0415 - an extra
             Database,
             PostgresSnapshots,
@@ -144,7 +145,7 @@ def open_reading(log: str, states: str = "") -> Backends:
 
 def open_states(url: str, scope: str, *, read_only: bool = False) -> "PostgresState":
     """The arm states that a postgresql:// URL names, with the positions of one scope."""
-    with _extra("postgres", "psycopg"):
+    with extra("postgres", "psycopg"):
         from croupier.adapters.postgres import Database, PostgresState  # noqa: PLC0415 - an extra
     scheme(url, "states", "postgresql", "postgres")
     return PostgresState(Database(*take(url, "schema"), read_only=read_only), scope)
@@ -152,7 +153,7 @@ def open_states(url: str, scope: str, *, read_only: bool = False) -> "PostgresSt
 
 def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
     """The log that a kafka:// URL names; missing topics are made unless it is read only."""
-    with _extra("kafka", "confluent_kafka"):
+    with extra("kafka", "confluent_kafka"):
         from croupier.adapters.kafka import KafkaLog  # noqa: PLC0415 - an extra
     return KafkaLog(cluster_of(url), read_only=read_only)
 
@@ -160,7 +161,7 @@ def open_log(url: str, *, read_only: bool = False) -> "KafkaLog":
 def cluster_of(url: str, what: str = "log") -> "Cluster":
     """The cluster that a kafka:// URL names, and what our topics in it are called."""
     servers, path = scheme(url, what, "kafka")
-    with _extra("kafka", "confluent_kafka"):
+    with extra("kafka", "confluent_kafka"):
         from croupier.adapters.kafka import Cluster  # noqa: PLC0415 - an extra
     options = dict(parse_qsl(urlsplit(url).query))
     unknown = [key for key in options if key not in _USED and "." not in key]
@@ -181,7 +182,7 @@ def cluster_of(url: str, what: str = "log") -> "Cluster":
 def open_cache(url: str) -> "RedisSnapshots":
     """The snapshots that a redis:// URL names: all that a server of decisions needs."""
     scheme(url, "cache", *_CACHES)
-    with _extra("redis", "redis"):
+    with extra("redis", "redis"):
         from croupier.adapters.redis import RedisSnapshots  # noqa: PLC0415 - an extra
     return RedisSnapshots(*take(url, "prefix"))
 
@@ -193,13 +194,3 @@ def is_cache(url: str) -> bool:
     (True, False)
     """
     return urlsplit(url).scheme in _CACHES
-
-
-@contextmanager
-def _extra(extra: str, module: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name and error.name.partition(".")[0] == module:
-            raise ConfigError(f"{module} is missing: pip install 'croupier[{extra}]'") from error
-        raise

@@ -1,4 +1,4 @@
-"""Candidates as runners have them: tables that are declared, read when they are due."""
+"""Candidates as runners have them: declared tables, read when they are due."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping

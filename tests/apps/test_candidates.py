@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from croupier.apps.candidates import read_rows
+from croupier.apps.candidates.rows import read_rows
 from croupier.config.errors import ConfigError
 from croupier.config.settings import parse_settings
 from croupier.core.refresh import Row
@@ -41,6 +41,13 @@ def refresh(house: House, **more: Any) -> Any:
 
 def status(house: House) -> dict[str, str]:
     return {arm["arm"]: arm["status"] for arm in house.page()["arms"]}
+
+
+GROUPS = 'groups = { free-trial = "free" }\n'
+
+
+def groups(house: House) -> dict[str, str]:
+    return {arm["arm"]: arm["group"] for arm in house.page()["arms"] if "group" in arm}
 
 
 def test_each_bad_row_is_named_and_the_others_are_read() -> None:
@@ -80,7 +87,7 @@ def test_arms_follow_their_table(table: Path) -> None:
         assert "new" not in status(house)
         found = refresh(house)
         assert found["change"] == dry["change"] == {
-            "put": ["new"], "dropped": ["see-recipes"], "held": [],
+            "put": ["new"], "dropped": ["see-recipes"], "held": [], "regrouped": {},
         }  # fmt: skip
         assert (found["status"], found["version"]) == (200, 2)
         assert status(house) | {"new": "active", "see-recipes": "paused"} == status(house)
@@ -101,6 +108,20 @@ def test_what_somebody_did_by_hand_stays(table: Path) -> None:
         house.reopen(toml(table))
         assert refresh(house)["outcome"] == "same"
         assert status(house) | {"see-recipes": "paused", "mine": "active"} == status(house)
+
+
+def test_groups_follow_their_column(table: Path) -> None:
+    """What the file says of an arm goes before what the table says of it."""
+    columns = 'group = "kind"'
+    table.write_text("arm,kind\ninstall,now\nfree-trial,later\nbad,\x07\n")
+    text = toml(table, columns=columns).replace("[experiment.cand", GROUPS + "[experiment.cand")
+    with a_house(table.with_name("croupier.db"), text) as house:
+        assert groups(house) == {"install": "now", "free-trial": "free"}
+        table.write_text("arm,kind\ninstall,\nfree-trial,later\nnew,now\n")
+        found = refresh(house)
+        assert found["change"]["regrouped"] == {"install": "", "new": "now"}
+        assert groups(house) == {"new": "now", "free-trial": "free"}
+        assert refresh(house)["outcome"] == "same"
 
 
 def test_a_table_that_is_broken_empties_nothing(table: Path) -> None:

@@ -137,6 +137,8 @@ def test_a_policy_learns_from_the_first_part(croupier: CommandLine, log: Path) -
     told = ask(croupier, log, "--policy", "thompson:floor=0.05").json()
     assert (told["learned_from"], told["rounds"]) == (1000, 1000)
     assert told["estimates"]["ips"]["value"] > told["logged"]["value"]
+    soft = ask(croupier, log, "--policy", "softmax:temperature=0.1").json()
+    assert told["logged"]["value"] < soft["estimates"]["ips"]["value"]
     replayed = ask(croupier, log, "--policy", "thompson", "--replay")
     assert replayed.code == 1
     assert "needs uniform draws of 2 arms" in replayed.json()["refused"][0]
@@ -177,6 +179,9 @@ def test_a_shop_reads_its_own_log(croupier: CommandLine, shop: Path) -> None:
         (["--policy", "always:c"], "'c' is none of a, b"),
         (["--policy", "no-such-policy"], "is no file, and none of uniform"),
         (["--policy", "thompson:floor=9"], "floor"),
+        (["--policy", "softmax:temperature=0"], "temperature must be above 0"),
+        (["--policy", "softmax:tau=1"], "softmax has temperature, and no 'tau'"),
+        (["--policy", "softmax:temperature=x"], "could not convert"),
         (["--replay"], "is for a policy that learns"),
         (["--rewards", "0"], "expected two numbers"),
         (["--rewards", "0,0.5"], "go from 0 to 1, outside 0,0.5"),
@@ -268,3 +273,34 @@ def test_dsjson_lines_that_cannot_be_used_are_named(croupier: CommandLine, tmp_p
     told = ask(croupier, tmp_path / "log.dsjson").json()
     assert (told["rounds"], told["wrong_rows"]) == (200, 5)
     assert [line.split(": ")[1] for line in told["wrong"][:3]] == ["pdrop", "_skipLearn", "a"]
+
+
+def test_arms_that_were_shown_as_often_as_the_log_says(croupier: CommandLine, log: Path) -> None:
+    found = ask(croupier, log, "--check")
+    told = found.json()
+    assert (found.code, told["rounds"], told["alarm"]) == (0, 2_000, False)
+    assert [(arm["arm"], arm["rounds"], arm["expected"]) for arm in told["arms"]] == [
+        ("a", 2_000, pytest.approx(1_500)), ("b", 2_000, pytest.approx(500)),
+    ]  # fmt: skip
+
+
+def test_a_log_that_lost_impressions_is_an_alarm(
+    croupier: CommandLine, log: Path, tmp_path: Path
+) -> None:
+    """Every third row of "b" is gone: what was expected, what was seen, what to look at."""
+    rows = log.read_text().splitlines()[1:]
+    rare = [row for row in rows if row.startswith("b")]
+    kept = [row for row in rows if row.startswith("a")] + [r for k, r in enumerate(rare) if k % 3]
+    found = croupier("evaluate", write(tmp_path / "lost.csv", kept), "--check")
+    assert found.code == 1
+    said = " ".join(found.out.split())
+    shown, rounds = len(rare) - -(-len(rare) // 3), len(kept)
+    assert f"ALARM: b was shown in {shown:,} of {rounds:,} rounds, where its propensities" in said
+    assert f"make it {rounds / 4:,.0f} (p = " in said
+    assert "look for impressions of it that are lost" in said
+
+
+def test_our_own_log_is_checked_elsewhere(croupier: CommandLine, shop: Path) -> None:
+    found = croupier("evaluate", shop / "croupier.db", "--check")
+    assert found.code == 2
+    assert "croupier estimates" in found.err

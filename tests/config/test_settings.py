@@ -7,6 +7,7 @@ import pytest
 from croupier.config.errors import ConfigError
 from croupier.config.settings import load_settings, parse_settings
 from croupier.core.arms.prior import Prior
+from croupier.core.diversity import Diversity
 from croupier.core.duration import DAY, MINUTE, SECOND
 from croupier.core.experiment import Experiment
 from croupier.core.policies.decaying_epsilon import DecayingEpsilon
@@ -386,3 +387,38 @@ def test_a_file_is_read_from_disk_and_named(tmp_path: Path) -> None:
         load_settings(tmp_path)
     file.write_text(USUAL)
     assert load_settings(file).experiments[0].name == "top-button"
+
+
+SLATE = LEAST.replace('default = "install"', 'default = ["install", "free-trial"]') + REWARD
+
+
+def test_groups_and_how_many_of_them_are_declared() -> None:
+    text = SLATE + (
+        'slots = 2\ngroups = { install = "now" }\n'
+        "[experiment.diversity]\nat_most = 2\nof = { now = 1 }\n"
+    )
+    (spec,) = parse_settings(text).experiments
+    assert spec.groups == {"install": "now"}
+    assert spec.diversity == Diversity(at_most=2, of={"now": 1})
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("diversity = 2", "diversity: expected a table such as { at_most = 2 }"),
+        ("diversity = {}", "diversity: expected at_most"),
+        ("diversity = { atmost = 2 }", "diversity: atmost: unknown key (did you mean at_most?)"),
+        ('diversity = { at_most = "2" }', "diversity: at_most: expected `int | null`, got `str`"),
+        ("diversity = { of = { now = 1.5 } }", "diversity: of: expected `int`, got `float`"),
+        ("diversity = { of = { now = 0 } }", "diversity.of.now: expected at least 1, got 0"),
+        ('groups = ["now"]', "groups: expected `object`, got `array`"),
+        ('groups = { instal = "now" }', "groups: 'instal' is not one of the arms"),
+        (
+            'groups = { install = "now", free-trial = "now" }\ndiversity = { at_most = 1 }',
+            "default: shows 2 of group 'now', at most 1 are allowed",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused(line: str, said: str) -> None:
+    (problem,) = problems(f"{SLATE}slots = 2\n{line}\n")
+    assert said in problem

@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from croupier.core import arm_changes
 from croupier.core.arms.prior import Prior
 from croupier.core.declarations import Declarations
+from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
 from croupier.core.policies.uniform import Uniform
 from croupier.core.records import ArmSet, Declaration
 from croupier.core.reward import Reward, Term
 
+ONE = Diversity(at_most=1)
 FIRST = Experiment("b", ("x", "y"), "x", Reward({"click": Term(1.0)}))
 
 
@@ -71,7 +74,11 @@ def test_what_moves_no_story_makes_no_version(fields: dict[str, object]) -> None
     assert changed(**fields) == (1, 1)
 
 
-@pytest.mark.parametrize("fields", [{"expose_within": 5}, {"lateness": 5}], ids=str)
+@pytest.mark.parametrize(
+    "fields",
+    [{"expose_within": 5}, {"lateness": 5}, {"groups": {"x": "sport"}}, {"diversity": ONE}],
+    ids=str,
+)
 def test_what_moves_a_deadline_makes_a_version(fields: dict[str, object]) -> None:
     assert changed(**fields) == (2, 1)
 
@@ -200,3 +207,22 @@ def test_arms_are_numbered_in_linear_time() -> None:
     Counted.looked_up = 0
     assert len(list(Declarations().changes(msgspec.structs.replace(FIRST, arms=arms), 1))) == 2
     assert Counted.looked_up < 20 * len(arms)
+
+
+def test_the_file_changes_only_the_groups_that_it_changed() -> None:
+    book = Declarations()
+    declare(book, msgspec.structs.replace(FIRST, groups={"x": "sport"}))
+    put = arm_changes.regroup(arm_changes.put(book.arms("b"), ["z"]), {"y": "tv", "z": "tv"})
+    book.apply(msgspec.structs.replace(put, version=2))
+    declare(book, msgspec.structs.replace(FIRST, groups={"x": "news"}))
+    assert [arm.group for arm in book.arms("b").arms] == ["news", "tv", "tv"]
+    declare(book, FIRST)
+    assert [arm.group for arm in book.arms("b").arms] == ["", "tv", "tv"]
+
+
+def test_a_snapshot_of_an_older_rule_is_decided_under_what_it_was_declared_with() -> None:
+    book = Declarations()
+    for diversity in (None, ONE, ONE):
+        declare(book, msgspec.structs.replace(FIRST, diversity=diversity))
+    assert book.under("b", 1).version == 1
+    assert book.under("b", 2).version == 2

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from croupier.core.diversity import Diversity
 from croupier.core.duration import HOUR, MINUTE, SECOND
 from croupier.core.experiment import LONGEST_ARM, MOST_ARMS, Experiment, usable_name
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
@@ -12,6 +13,8 @@ from croupier.core.reward import Reward, Term
 
 GOOD = Experiment("top-button", ("x", "y"), "x", Reward({"click": Term(1.0)}))
 NAN = float("nan")
+TWO: dict[str, object] = {"slots": 2, "default": ("x", "y")}
+SPORT = {"x": "sport", "y": "sport"}
 
 
 def problems(**fields: object) -> list[str]:
@@ -49,6 +52,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         {"posterior": "beta"},
         {"posterior": "normal"},
         {"reward": Reward({"click": Term(1.0), "a.b-c_D9": Term(-1.0)})},
+        {"groups": {"x": "sport", "y": "sport"}},
+        {"slots": 2, "default": ("x", "y"), "diversity": Diversity(of={"sport": 1})},
     ],
     ids=str,
 )
@@ -67,6 +72,14 @@ def test_the_usual_is_not_complained_about(fields: dict[str, object]) -> None:
         ({"name": "x\n"}, "name"),
         ({"name": "a/b"}, "name"),
         ({"arms": ("x", "y", "x")}, "arms"),
+        ({"groups": {"z": "sport"}}, "groups"),
+        ({"groups": {"x": ""}}, "groups"),
+        ({"groups": {"x": "s" * 201}}, "groups"),
+        ({"diversity": Diversity(at_most=1)}, "diversity"),
+        ({**TWO, "diversity": Diversity()}, "diversity"),
+        ({**TWO, "diversity": Diversity(at_most=0)}, "diversity.at_most"),
+        ({**TWO, "diversity": Diversity(of={"sport": -1})}, "diversity.of.sport"),
+        ({**TWO, "groups": SPORT, "diversity": Diversity(at_most=1)}, "default"),
         ({"arms": ("x", "")}, "arms"),
         ({"arms": ("x", "y" * (LONGEST_ARM + 1))}, "arms"),
         ({"arms": ("x", "y\n")}, "arms"),

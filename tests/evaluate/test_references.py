@@ -1,6 +1,7 @@
-"""Numbers that others published or computed: dsjson, UCB1, best arms, z, sample ratios."""
+"""Numbers that others published or computed: dsjson, UCB1, softmax, best arms, z, sample ratios."""
 
 from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,17 @@ from scipy import special
 from croupier.config.trial_logs import open_trial_log
 from croupier.core.arms.bernoulli import Beta
 from croupier.core.arms.best import NORMAL_DEGREES, best_beta, best_student
+from croupier.core.arms.gaussian import NormalInverseGamma
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.sums import Reading
 from croupier.core.evaluate.loss import expected_loss
 from croupier.core.evaluate.ratio_check import ALARM, ratio_check, welch
+from croupier.core.evaluate.softmax import Softmax
 from croupier.core.evaluate.targets import always
+from croupier.core.past import PastTrials, RowError, sums_of
 from croupier.core.policies.base import Allocation
 from croupier.core.policies.ucb1 import ucb1_index
+from croupier.core.reward import Reward, Term
 from croupier.runners.evaluation import Evaluation, Terms
 from tests.evaluate.shared import reference, rows, shared
 
@@ -89,6 +95,34 @@ def test_mabwisers_ucb1_cases() -> None:
         assert (wanted[~played] == 0).all()
 
 
+SEEDS = (123_456, 71, 23, 17)
+"""MABWiser's tests draw with one of these."""
+
+
+def test_mabwisers_softmax_cases() -> None:
+    """What it calls expectations is one Dirichlet draw with the weights as its parameters.
+
+    So the weights are compared to the digit by drawing with them again, from its own seeds. The
+    case in which an arm was never played (a "warm start" from another) has no counterpart.
+    """
+    compared = 0
+    for case in reference("algorithm_cases", "mabwiser_cases.json")["cases"]:
+        plays, earned = totals(case)
+        if case["policy"] != "Softmax" or not plays.all():
+            continue
+        rewards = np.array(case["rewards"], dtype=np.float64)
+        low, high = float(rewards.min()), float(rewards.max())
+        squares = totals(case | {"rewards": rewards**2})[1]
+        reading = Reading(*(tuple(each.tolist()) for each in (plays, earned, squares)))
+        ours = Softmax(temperature=case["params"]["tau"] / (high - low), floor=0.0)
+        weights = ours.publish(NormalInverseGamma.read(reading, low, high))
+        wanted = np.array(list(case["expectations"][0].values()))
+        drawn = [np.random.default_rng(seed).dirichlet(weights) for seed in SEEDS]
+        assert any(each == pytest.approx(wanted, rel=1e-7, abs=1e-300) for each in drawn)
+        compared += 1
+    assert compared == 8
+
+
 def test_mabwisers_greedy_cases() -> None:
     cases = [
         case
@@ -140,6 +174,50 @@ def test_growthbooks_floor_is_ours() -> None:
         wanted = case["gbstats"][f"top_two=False,floor={floor}"]
         published = Drawn(floor=floor).publish(Beta((1.0,), (1.0,)))
         assert published == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["MinVariationWeightFloor", "too few units"])
+def test_growthbooks_top_two_weights(name: str) -> None:
+    """½ P(best) + ½ P(second), P(k second) = Σ_j P(k best without j) − P(k best).
+
+    Nothing here allocates by it. Its code for a metric of which less is better (`inverse=True`)
+    takes the second and third instead of the first two, so that the best arm gets nothing but the
+    floor (0, ½, ½ of three); the cases have no numbers of that, and none should be matched. Here
+    less is better where a reward's weight is negative: the same integrals of the mirrored means.
+    """
+    case = reference("algorithm_cases", "gbstats_cases.json")["cases"][name]
+    mean = np.array([arm["mean"] for arm in case["arms"]])
+    error = np.sqrt([arm["variance"] / arm["n"] for arm in case["arms"]])
+    for sign in (1.0, -1.0):
+        first = best(sign * mean, error)
+        second = np.zeros(len(mean))
+        for out in range(len(mean)):
+            left = np.delete(np.arange(len(mean)), out)
+            second[left] += best(sign * mean[left], error[left]) - first[left]
+        weights = (first + second) / 2
+        assert weights.sum() == pytest.approx(1.0, abs=1e-8)
+        assert weights.max() == pytest.approx(weights[np.argmax(sign * mean)])
+        if sign > 0:
+            assert weights == pytest.approx(case["exact_top_two_weights"], abs=1e-8)
+            drawn = case["gbstats"]["top_two=True,floor=0.0"] or case["exact_top_two_weights"]
+            assert weights == pytest.approx(drawn, abs=4 * 0.5 / np.sqrt(10_000))
+
+
+def best(mean: FloatArray, error: FloatArray) -> FloatArray:
+    """Which of some normal posteriors is best."""
+    return best_student(mean, error, np.full(len(mean), NORMAL_DEGREES))
+
+
+def test_sums_that_growthbook_takes_are_refused() -> None:
+    """Its own test data have Σr² < (Σr)²/n, a variance below 0: weights of zero or NaN there."""
+    spend = Reward({"spend": Term(1.0, of="value", max=1000.0)})
+    for total, squares, n in reference("algorithm_cases", "gbstats_cases.json")["bad_input"][
+        "arms"
+    ]:
+        row = PastTrials("x", n, Decimal(str(total)), Decimal(str(squares)))
+        with pytest.raises(RowError, match="cannot be") as refused:
+            sums_of(row, spend)
+        assert refused.value.column == "reward_square_sum"
 
 
 # --- ASOS: z and p of the final readings ----------------------------------------------------------

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from croupier.core.bag import Bag, _orders
 from croupier.core.decide import Decider
+from croupier.core.diversity import Diversity
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
 from tests.laws.test_draws import AT, P_LEAST, UNITS, p_value
-from tests.laws.test_slates import decider, declared
+from tests.laws.test_slates import RANKINGS, decider, declared
 
 pytestmark = pytest.mark.long
 
@@ -77,6 +78,36 @@ def test_what_is_said_of_slates_is_how_often_they_are_drawn(
     _check_pairs(one, drawn, left, pooled=ranking == "pooled")
 
 
+@pytest.mark.parametrize("request_", [{}, {"exclude": ("arm-1", "arm-4")}], ids=["all", "some"])
+@pytest.mark.parametrize("ranking", RANKINGS)
+def test_what_is_said_of_limited_slates_is_how_often_they_are_drawn(
+    ranking: Ranking, request_: dict[str, Any]
+) -> None:
+    """At most one of arms 0, 2, 4 and one of 1, 3: never more, and each as often as is said."""
+    groups = {f"arm-{arm}": "even" if arm % 2 == 0 else "odd" for arm in range(5)}
+    spec = declared(
+        ARMS, SLOTS, ranking=ranking, policy=Thompson(floor=FLOOR), groups=groups,
+        diversity=Diversity(at_most=1),
+    )  # fmt: skip
+    drawn = Drawn(decider(spec), **request_)
+    assert drawn.slates.shape == (UNITS, SLOTS)
+    for group in ((0, 2, 4), (1, 3)):
+        assert np.isin(drawn.slates, group).sum(axis=1).max() == 1
+    left = sorted({int(arm) for arm in drawn.slates.ravel()})
+    assert len(left) == ARMS - len(request_.get("exclude", ()))
+    for slot in range(SLOTS):
+        shares = [_only(drawn.said[drawn.slates[:, slot] == arm, slot]) for arm in left]
+        seen = [int((drawn.slates[:, slot] == arm).sum()) for arm in left]
+        assert sum(shares) == pytest.approx(1.0, abs=1e-9)
+        assert p_value(seen, shares) > P_LEAST
+    if ranking == "pooled":
+        for arm in left:
+            where = drawn.slates == arm
+            share = _only(drawn.included[where])
+            seen = [int(where.any(axis=1).sum()), int((~where.any(axis=1)).sum())]
+            assert p_value(seen, [share, 1.0 - share]) > P_LEAST / len(left)
+
+
 def _only(said: NDArray[np.float64]) -> float:
     (share,) = set(said.tolist())
     return float(share)
@@ -85,7 +116,7 @@ def _only(said: NDArray[np.float64]) -> float:
 def _check_pairs(one: Decider, drawn: Drawn, left: list[int], *, pooled: bool) -> None:
     """How often two arms meet in the first two slots, from the published rankings alone."""
     places = frozenset(one.snapshot.arms.index(arm) for arm in left)
-    bag = one.menus.among(places, SLOTS)
+    bag = one.menus.among(places)
     assert isinstance(bag, Bag)
     shuffled = len(left) * FLOOR
     ranks = np.array(bag._ranks)

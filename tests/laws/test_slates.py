@@ -53,7 +53,7 @@ def published(spec: Experiment, seed: int = 1, out: tuple[int, ...] = ()) -> Sna
         wins = int(dice.binomial(n, 0.02 + 0.01 * (arm % 4)))
         tables[slot].add(0, arm, Sums(n, wins * MICRO, wins * MICRO * MICRO))
     arms = tuple(
-        Arm(number, name, "paused" if number in out else "active")
+        Arm(number, name, "paused" if number in out else "active", spec.groups.get(name, ""))
         for number, name in enumerate(spec.arms)
     )
     declaration = Declaration(version=1, reward_version=1, at=0, spec=spec)

@@ -31,6 +31,8 @@ arms = ["a", "b", "c", "d"]
 default = ["a", "b"]
 reward = { click = 1.0 }
 refresh = "1s"
+groups = { a = "sport", c = "sport" }
+diversity = { at_most = 1 }
 
 [[experiment]]
 name = "button"
@@ -117,6 +119,7 @@ def test_a_unit_is_shown_what_a_server_would_show_it(house: House) -> None:
                 ours = croupier.decide(name, unit)
                 theirs = house.server.service.decide(name, DecideRequest(unit=unit))
                 assert not ours.is_default
+                assert not {"a", "c"} <= set(theirs.names)
                 assert tuple(shown.arm for shown in ours.slate) == theirs.names
                 signed = house.server.service.signer.verify(ours.token)
                 assert signed.slate == theirs.decision.slate

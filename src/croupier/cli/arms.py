@@ -31,6 +31,9 @@ def arms(  # noqa: PLR0913 - the command's own options
     until: Annotated[
         str | None, typer.Option(help='How long a pin holds, such as "2h"; else until unpinned.')
     ] = None,
+    group: Annotated[
+        str | None, typer.Option(help='The group that a put arm is of; "" for none.')
+    ] = None,
     by: Annotated[str, typer.Option(help="Who does it, for the history.")] = "cli",
     api_key: Key = "",
     *,
@@ -46,6 +49,8 @@ def arms(  # noqa: PLR0913 - the command's own options
 
       croupier arms top-button put start-now
 
+      croupier arms front-page put world-cup --group sport
+
       croupier arms top-button pin install --until 2h --by ana
     """
     path = f"{server}/v1/experiments/{experiment}/arms"
@@ -54,7 +59,8 @@ def arms(  # noqa: PLR0913 - the command's own options
         pages = pages if change is Change.HISTORY else pages[-1:]
     else:
         wanted = {"change": change.value, "arm": arm, "by": by}
-        pages = [ask(path, api_key, wanted if until is None else wanted | {"until": until})]
+        wanted |= {} if until is None else {"until": until}
+        pages = [ask(path, api_key, wanted if group is None else wanted | {"group": group})]
     if as_json:
         print(json.dumps(pages[-1] if change is not Change.HISTORY else {"history": pages}))
         return
@@ -63,4 +69,5 @@ def arms(  # noqa: PLR0913 - the command's own options
         print(f"version {page['version']}: {page['change']} (by {who})")
         for each in page["arms"] if page is pages[-1] else ():
             mark = "pinned" if each["name"] == page["pinned"] else each.get("status", "active")
-            print(f"  {each['number']:3} {mark:8} {each['name']}")
+            group = f" ({each['group']})" if each.get("group") else ""
+            print(f"  {each['number']:3} {mark:8} {each['name']}{group}")

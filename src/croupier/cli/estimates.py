@@ -7,6 +7,7 @@ from rich.table import Table
 
 from croupier.core.evaluate.answer import Answer, Estimate
 from croupier.core.evaluate.estimators import ESTIMATORS
+from croupier.core.evaluate.shares import ShareCheck
 
 _WRONG = 10
 
@@ -31,6 +32,19 @@ def report(answer: Answer) -> None:
             f"target beyond the log {told.unsupported:.2%}"
         )
     _rows(answer)
+
+
+def report_check(found: ShareCheck) -> None:
+    """What is wrong, or that nothing is; then every arm, those furthest out first."""
+    console = Console(highlight=False, markup=False)
+    console.print(f"{found.rounds:,} rounds: {'ALARM: ' * found.alarm}{found.text}\n")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("arm", "shown", "expected", "of rounds", "z"):
+        table.add_column(column, justify="left" if column == "arm" else "right", no_wrap=True)
+    for arm in sorted(found.arms, key=lambda arm: -abs(arm.z)):
+        meant = "?" if arm.expected is None else f"{arm.expected:,.1f}"
+        table.add_row(arm.arm, f"{arm.shown:,}", meant, f"{arm.rounds:,}", f"{arm.z:+.2f}")
+    console.print(table)
 
 
 def _table(answer: Answer) -> Table:

@@ -2,16 +2,21 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from croupier.cli.options import Json, Seed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from croupier.cli.questions import Question
     from croupier.core.evaluate.answer import Answer
 
+    Progress = Callable[[int], None]
+
+T = TypeVar("T")
 Log = Annotated[
     str,
     typer.Argument(
@@ -37,6 +42,12 @@ Confidence = Annotated[float, typer.Option(help="How sure intervals are to hold,
 Learn = Annotated[
     float, typer.Option(min=0.01, max=0.99, help="A kind learns from this first share of the log.")
 ]
+Replay = Annotated[
+    bool, typer.Option("--replay", help="Let a kind learn as it goes, on uniform draws.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Only check that arms were shown as often as it says.")
+]
 Picture = Annotated[Path | None, typer.Option(help="Write estimates and intervals as an SVG.")]
 
 
@@ -53,9 +64,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     seed: Seed = 1,
     picture: Picture = None,
     *,
-    replay: Annotated[
-        bool, typer.Option("--replay", help="Let a kind learn as it goes, on uniform draws.")
-    ] = False,
+    replay: Replay = False,
+    check: Check = False,
     as_json: Json = False,
 ) -> None:
     """Tell from a log what another policy would have earned: estimates with intervals.
@@ -68,15 +78,19 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
       a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
-      and evaluated on the rest, or with `--replay` learning as it goes.
+      and evaluated on the rest, or with `--replay` learning as it goes; to compare with, also
+      `softmax:temperature=0.1`, which cannot be declared.
+
+    With `--check` it says whether arms were shown as often as their propensities say (exit code 1
+    if not); each arm of a position must have been offered in all its rounds, or the log tell.
 
     For example:
+
+      croupier evaluate log.csv --check
 
       croupier evaluate croupier.db --experiment top-button --policy always:install
 
       croupier evaluate log.csv --policy weights.json --least-propensity 0.01 --picture log.svg
-
-      croupier evaluate open_bandit --part random_all --policy bts --json
 
       croupier evaluate open_bandit --part random_all --policy ucb1 --replay
     """
@@ -89,17 +103,30 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
     )
     asked = question(said, learn if not replay else None, seed)
+    if check:
+        return _check(asked, as_json=as_json)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
-    found = _answered(asked, quiet=as_json)
+    found = _read(asked, asked.answer, quiet=as_json)
     if picture is not None:
         _draw(found, picture)
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-    else:
-        report(found)
-    if found.refused:
+    print(msgspec.json.encode(found).decode()) if as_json else report(found)
+    return _end(wrong=bool(found.refused))
+
+
+def _end(*, wrong: bool) -> None:
+    if wrong:
         raise typer.Exit(1)
+
+
+def _check(asked: "Question", *, as_json: bool) -> None:
+    import msgspec
+
+    from croupier.cli.estimates import report_check
+
+    found = _read(asked, asked.check, quiet=as_json)
+    print(msgspec.json.encode(found).decode()) if as_json else report_check(found)
+    _end(wrong=found.alarm)
 
 
 def _draw(found: "Answer", file: Path) -> None:
@@ -109,20 +136,21 @@ def _draw(found: "Answer", file: Path) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def _answered(asked: "Question", *, quiet: bool) -> "Answer":
+def _read(asked: "Question", work: "Callable[[Progress], T]", *, quiet: bool) -> "T":
     """Read the log as often as it takes, and count the rounds where somebody may look."""
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bar
+    from rich.progress import SpinnerColumn, TextColumn
 
     from croupier.config.errors import ConfigError
     from croupier.config.trial_logs import UnreadableFileError
 
     hidden = quiet or not sys.stderr.isatty()
     shown = (SpinnerColumn(), TextColumn("{task.completed:,} rounds read"))
-    with Progress(*shown, console=Console(stderr=True), disable=hidden, transient=True) as bar:
+    with Bar(*shown, console=Console(stderr=True), disable=hidden, transient=True) as bar:
         task = bar.add_task("", total=None)
         try:
-            return asked.answer(lambda rounds: bar.advance(task, rounds))
+            return work(lambda rounds: bar.advance(task, rounds))
         except UnreadableFileError as error:
             raise ConfigError(str(error)) from None
         finally:

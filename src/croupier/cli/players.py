@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from croupier.config.errors import ConfigError
 from croupier.config.settings import load_settings, parse_settings
+from croupier.core.evaluate.softmax import Softmax
 from croupier.core.experiment import Experiment
+from croupier.core.policies.base import Allocation
 from croupier.core.policies.registry import POLICIES
 from croupier.core.worlds.registry import WORLDS
 from croupier.core.worlds.world import World
@@ -150,3 +152,15 @@ def _value(text: str) -> str:
 def _check(spec: Experiment) -> None:
     for key, reason in spec.problems():
         raise _wrong(f"--{key}", reason)
+
+
+def policy_of(text: str) -> Allocation | None:
+    """A policy that learns, with its settings; None for other words, and for "uniform" alone."""
+    kind = text.partition(":")[0]
+    if kind == "softmax":
+        try:
+            return Softmax.of(text)
+        except ValueError as error:
+            raise _wrong("--policy", str(error)) from None
+    known = kind in POLICIES and text != "uniform"
+    return experiment_of(["a", "b"], text, {}).policy if known else None

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import typer
 
-from croupier.cli.players import experiment_of
+from croupier.cli.players import policy_of
 from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.services import open_reading
 from croupier.config.trial_logs import is_trial_file, open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
+from croupier.core.evaluate.shares import ShareCheck, Shares
 from croupier.core.evaluate.targets import Target, always
-from croupier.core.policies.base import Allocation
 from croupier.core.policies.registry import POLICIES
 from croupier.ports import TrialLog
 from croupier.runners.declare import read_declarations
@@ -54,7 +54,7 @@ class Question(NamedTuple):
         name, policy = self.said.log.name, self.said.policy
         if self.said.part or self.said.experiment:
             name += f" {self.said.part or self.said.experiment}"
-        kind = _kind(policy)
+        kind = policy_of(policy)
         fixed = None if kind else self._weights()  # before reading: a missing file is told at once
         work = Evaluation(self.log, self.terms, progress)
         if isinstance(self.log, OwnTrials):
@@ -70,6 +70,15 @@ class Question(NamedTuple):
         first = int(work.survey.rounds * self.learn)
         weights = np.tile(work.learned(kind, first), (len(self.log.positions), 1))
         return work.answer(name, f"{policy}, learned", Target(weights), first)
+
+    def check(self, progress: Callable[[int], None]) -> ShareCheck:
+        """Whether arms were shown as often as the log says; BadParameter for our own data."""
+        if isinstance(self.log, OwnTrials):
+            raise _wrong("--check", "of a data file, `croupier estimates` tells it by period")
+        shares = Shares()
+        for part in self.log.parts():
+            shares.add(part, progress)
+        return shares.check(self.log.positions, list(self.log.arms))
 
     def _weights(self) -> dict[str, dict[str, float]] | None:
         """The weights in a file, when the policy is one; its arms are arms of the log, too."""
@@ -109,7 +118,7 @@ def question(said: Asked, learn: float | None, seed: int) -> Question:
         raise _wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
     if said.least is not None and not 0 < said.least <= 1:
         raise _wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
-    if learn is None and _kind(said.policy) is None:
+    if learn is None and policy_of(said.policy) is None:
         raise _wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
     low, high = _pair(said.rewards)
     terms = Terms(low, high, said.least, 1 - said.confidence)
@@ -150,14 +159,6 @@ def _experiment(said: Asked, names: list[str]) -> str:
     if name not in names:
         raise _wrong("--experiment", f"{name!r} is none of {_some(names)}")
     return name
-
-
-def _kind(policy: str) -> Allocation | None:
-    """A policy of the registry with its settings; "uniform" alone needs no learning."""
-    kind = policy.partition(":")[0]
-    if kind not in POLICIES or policy == "uniform":
-        return None
-    return experiment_of(["a", "b"], policy, {}).policy
 
 
 def _weights_file(said: Asked) -> Path:

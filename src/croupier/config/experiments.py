@@ -1,17 +1,23 @@
-"""`[[experiment]]` → what owners declare."""
+"""`[[experiment]]` tables → what is declared; all that is wrong is named."""
 
 from typing import Any
 
 from croupier.config.candidates import read_candidates
 from croupier.config.fields import usable_fields
 from croupier.core.arms.prior import Prior
+from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
 from croupier.core.reward import Reward, Term
 
 
 def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experiment, ...]:
-    """The experiments that can be used; all that is wrong is named in `problems`."""
+    """Every experiment that can be used; what is wrong with the others is told in `problems`.
+
+    >>> problems = []
+    >>> read_experiments({}, "croupier.toml", problems), problems
+    ((), ['croupier.toml: experiment: write [[experiment]], with two brackets'])
+    """
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append(f"{file}: experiment: write [[experiment]], with two brackets")
         return ()
@@ -30,6 +36,7 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     """The experiment; what is unusable is told and left at its default, to tell the rest too."""
     reward, policy = table.pop("reward", None), table.pop("policy", None)
     prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
+    diversity = table.pop("diversity", None)
     if candidates is not None:
         table.setdefault("arms", [])
     if table.get("session") == "none":
@@ -39,6 +46,8 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     if policy is not None:
         values["policy"] = _policy(policy, where, problems)
     values["prior"] = _prior(prior, where, problems)
+    if diversity is not None:
+        values["diversity"] = _diversity(diversity, where, problems)
     if candidates is not None:
         values["candidates"] = read_candidates(candidates, where, problems)
     usable = {key: value for key, value in values.items() if value is not None or key == "session"}
@@ -90,3 +99,12 @@ def _prior(table: Any, where: str, problems: list[str]) -> Prior | None:
     before = len(problems)
     values = usable_fields(table, Prior, f"{where}: prior", problems)
     return Prior(**values) if len(problems) == before else None
+
+
+def _diversity(table: Any, where: str, problems: list[str]) -> Diversity | None:
+    if not isinstance(table, dict):
+        problems.append(f"{where}: diversity: expected a table such as {{ at_most = 2 }}")
+        return None
+    before = len(problems)
+    values = usable_fields(table, Diversity, f"{where}: diversity", problems)
+    return Diversity(**values) if len(problems) == before else None

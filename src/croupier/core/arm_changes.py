@@ -1,9 +1,10 @@
 """What may be done to arms at run time: put, pause, resume, remove, pin."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from croupier.core.diversity import LONGEST_GROUP, usable_group
 from croupier.core.experiment import LONGEST_ARM, MOST_ARMS
 from croupier.core.records import Arm, ArmSet, Status
 
@@ -48,6 +49,23 @@ def set_status(arms: ArmSet, status: Status, names: Collection[str]) -> ArmSet:
         pinned=None if lost else arms.pinned,
         pinned_until=0 if lost else arms.pinned_until,
     )
+
+
+def regroup(arms: ArmSet, groups: Mapping[str, str]) -> ArmSet:
+    """Put arms, by name, into groups ("" for none); refused for a name that was never an arm.
+
+    >>> one = ArmSet(experiment="b", version=1, at=0, arms=(Arm(0, "x"),))
+    >>> regroup(one, {"x": "sport"}).arms[0].group
+    'sport'
+    """
+    for name, group in groups.items():
+        find(arms, name)
+        if not usable_group(group):
+            raise ArmChangeError(f"a group's name has up to {LONGEST_GROUP} printable characters")
+    regrouped = tuple(
+        msgspec.structs.replace(arm, group=groups.get(arm.name, arm.group)) for arm in arms.arms
+    )
+    return msgspec.structs.replace(arms, arms=regrouped)
 
 
 def pause(arms: ArmSet, name: str) -> ArmSet:

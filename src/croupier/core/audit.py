@@ -66,6 +66,7 @@ def _read(record: Declaration | ArmSet | Refill) -> tuple[str, str, int, Fields]
         pinned = None if record.pinned is None else record.arms[record.pinned].name
         fields: Fields = {
             "arms": {arm.name: arm.status for arm in record.arms},
+            "groups": {arm.name: arm.group for arm in record.arms if arm.group},
             "pinned": pinned,
             "pinned_until": record.pinned_until or None,
         }
@@ -84,7 +85,7 @@ def _differences(old: Fields, new: Fields) -> tuple[Fields, Fields]:
         was, now = old.get(key), new.get(key)
         if was == now:
             continue
-        if key == "arms" and isinstance(now, dict):
+        if key in ("arms", "groups") and isinstance(now, dict):
             was = was or {}
             changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
             was = {name: was.get(name) for name in changed}

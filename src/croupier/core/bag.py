@@ -1,27 +1,26 @@
 """The slates that a request may be shown, and the draw from their bag."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
-from hashlib import blake2b
-from struct import Struct
 
 import numpy as np
 
+from croupier.core.diversity import Groups
+from croupier.core.lots import NUMBERS, SCALE, Lots
 from croupier.core.menu import Drawn
 from croupier.core.rankings import Places
 
-_SCALE = 2.0**-53
-_NUMBERS = Struct(">8Q")
 _ORDERS = 1_024
 
 
 class Bag:
     """Rankings of equal chance, and a share of decisions that show a uniform shuffle instead.
 
-    With K arms, s the shuffled share and c(a, j) the number of the R rankings that have arm a in
-    slot j, P(a in slot j) = s/K + (1 − s)·c(a, j)/R. Where slots are `pooled`, the arms of the
+    With s the shuffled share, l(a) the chance that the k slots of a shuffle show arm a (k of K
+    arms, where `groups` limit nothing) and c(a, j) the number of the R rankings that have a in
+    slot j, P(a in slot j) = s·l(a)/k + (1 − s)·c(a, j)/R. Where slots are `pooled`, the arms of the
     slate are put in a random order, each in each slot equally often, so that with C(a) the number
-    of rankings that have a in any of the k slots P(a shown) = s·k/K + (1 − s)·C(a)/R, and
+    of rankings that have a in any of the slots P(a shown) = s·l(a) + (1 − s)·C(a)/R, and
     P(a in slot j) is a k-th of that. Every number is a count over what was published.
 
     >>> bag = Bag((4, 7, 9), ("x", "y", "z"), np.array([[0, 1], [0, 2]]), 0.1, pooled=True)
@@ -37,32 +36,32 @@ class Bag:
         shuffled: float,
         *,
         pooled: bool,
+        groups: Groups | None = None,
     ) -> None:
         self.arms, self.names, self._pooled = tuple(arms), tuple(names), pooled
         rows, self._slots = ranks.shape
         self._ranks = ranks.tolist()
         self._shuffled, self._rows_a_point = shuffled, rows / (1.0 - shuffled or 1.0)
-        count, slots = len(arms), range(self._slots)
+        self._lots = Lots(len(arms), self._slots, groups)
+        count, slots, lots = len(arms), range(self._slots), np.array(self._lots.shares)
         seen = np.stack([np.bincount(ranks[:, slot], minlength=count) for slot in slots], axis=1)
         chosen = (1.0 - shuffled) / rows
-        self.inclusion = tuple(
-            (shuffled * self._slots / count + chosen * seen.sum(axis=1)).tolist()
-        )
+        self.inclusion = tuple((shuffled * lots + chosen * seen.sum(axis=1)).tolist())
         if pooled:
             by_slot = np.repeat(np.array(self.inclusion)[:, None] / self._slots, self._slots, 1)
             self._orders = _orders(self._slots)
         else:
-            by_slot = shuffled / count + chosen * seen
+            by_slot = shuffled * lots[:, None] / self._slots + chosen * seen
         self._by_slot = by_slot.tolist()
         self._float32 = by_slot.astype(np.float32).tolist()
         self._included = np.minimum(self.inclusion, 1.0).astype(np.float32).tolist()
 
     def draw(self, digest: bytes) -> Drawn:
         """The slate that 64 hashed bytes fall on."""
-        numbers = _NUMBERS.unpack(digest)
-        point = (numbers[0] >> 11) * _SCALE
+        numbers = NUMBERS.unpack(digest)
+        point = (numbers[0] >> 11) * SCALE
         if point < self._shuffled:
-            places = self._shuffle(digest)
+            places = self._lots.draw(digest)
         else:
             row = int((point - self._shuffled) * self._rows_a_point)
             places = self._ranks[min(row, len(self._ranks) - 1)]
@@ -78,24 +77,6 @@ class Bag:
             tuple([float32[place][slot] for slot, place in enumerate(places)]),
             tuple([included[place] for place in places]) if self._pooled else (),
         )
-
-    def _shuffle(self, digest: bytes) -> list[int]:
-        """The first slots of a uniform permutation of all arms.
-
-        Source: Fisher & Yates 1938; Durstenfeld 1964, Algorithm 235.
-        """
-        places, dice = list(range(len(self.arms))), _stream(digest)
-        for slot in range(self._slots):
-            other = slot + int((next(dice) >> 11) * _SCALE * (len(places) - slot))
-            places[slot], places[other] = places[other], places[slot]
-        return places[: self._slots]
-
-
-def _stream(digest: bytes) -> Iterator[int]:
-    """Endless 64-bit numbers, hashed one block from the other."""
-    while True:
-        digest = blake2b(digest, digest_size=64, person=b"croupier-more").digest()
-        yield from _NUMBERS.unpack(digest)
 
 
 @cache

@@ -76,7 +76,8 @@ class Decider:
         """The decision for a hashed unit at a time in milliseconds, and the names of its arms.
 
         `eligible` and `exclude` restrict the arms, with weights recomputed, or rankings filtered
-        and recounted, for what is left; a slate is shorter where too few are left. `known` names
+        and recounted, for what is left; a slate is shorter where too few are left, or limits of
+        groups leave too few. `known` names
         arms that exist but are not drawn. A unit in the holdout is shown the default; where the
         request or a pause forbids that, it is drawn for and counts for nothing (`default`), neither
         for the holdout nor for the policy. Raises NoArmLeftError.
@@ -149,10 +150,10 @@ class Decider:
         """The pinned arm in the first slot, the others drawn without it."""
         place = menu.arms.index(self.snapshot.pinned)
         arm, name = (menu.arms[place],), (menu.names[place],)
-        slots = min(self.snapshot.slots, len(menu.arms)) - 1
-        if not slots:
+        left = self.menus.beside(menu, name[0])
+        if left is None:
             return Drawn(arm, name, (1.0,), (1.0,), (1.0,) if self.spec.pools else ())
-        rest = self._drawn(self.menus.without(menu, name[0], slots), text)
+        rest = self._drawn(left, text)
         return Drawn(
             arm + rest.slate,
             name + rest.names,

@@ -1,11 +1,12 @@
 """Everything that was ever declared: versions, and append-only arm numbers."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from croupier.core import arm_changes
-from croupier.core.experiment import REWARD_FIELDS, STORY_FIELDS, Experiment
+from croupier.core.experiment import REWARD_FIELDS, SLATE_FIELDS, STORY_FIELDS, Experiment
 from croupier.core.records import Arm, ArmSet, Declaration, Refill
 
 
@@ -70,16 +71,11 @@ class Declarations:
     def under(self, experiment: str, version: int) -> Declaration:
         """What is decided under from a snapshot of this version: the newest declaration.
 
-        But where slots or ranking have changed since, the version itself, until a snapshot of the
-        new kind is there: a slate's shares mean what its own declaration says.
+        But where slots, ranking, groups or diversity have changed since, the version itself, until
+        a snapshot of the new kind is there: a slate's shares mean what its own declaration says.
         """
         newest, own = self.latest(experiment), self.find(experiment, version)
-        if own is None or (own.spec.slots, own.spec.ranking) == (
-            newest.spec.slots,
-            newest.spec.ranking,
-        ):
-            return newest
-        return own
+        return newest if own is None or not _differ(own.spec, newest.spec, SLATE_FIELDS) else own
 
     def latest(self, experiment: str) -> Declaration:
         """The newest version; KeyError when it was never declared."""
@@ -118,11 +114,11 @@ class Declarations:
         return self._versions[experiment].values()
 
     def changes(
-        self, spec: Experiment, at: int, first: Sequence[str] = ()
+        self, spec: Experiment, at: int, first: Mapping[str, str] = MappingProxyType({})
     ) -> Iterator[Declaration | ArmSet]:
         """The records that make `spec` the current declaration; none when nothing changed.
 
-        `first` are the arms of a new experiment that declares none, but candidates.
+        `first` are the arms of a new experiment that declares none, but candidates; with groups.
         """
         versions = self._versions.get(spec.name)
         if versions is None:
@@ -135,8 +131,7 @@ class Declarations:
         if spec == last.spec:
             return
         story, reward = (
-            any(getattr(spec, field) != getattr(last.spec, field) for field in fields)
-            for fields in (STORY_FIELDS, REWARD_FIELDS)
+            _differ(spec, last.spec, fields) for fields in (STORY_FIELDS, REWARD_FIELDS)
         )
         yield Declaration(
             version=last.version + story,
@@ -145,15 +140,19 @@ class Declarations:
             spec=spec,
         )
 
-    def _next_arms(self, spec: Experiment, at: int, first: Sequence[str]) -> Iterator[ArmSet]:
+    def _next_arms(self, spec: Experiment, at: int, first: Mapping[str, str]) -> Iterator[ArmSet]:
         """What the file changes: names that it did not have before, and names that it lost.
 
-        Arms that were put, paused or removed otherwise stay as they are; but where that would leave
-        none to show, the default is active again.
+        Arms that were put, paused or removed otherwise stay as they are, and so do groups; but
+        where that would leave none to show, the default is active again.
         """
         last = self._arms.get(spec.name)
         if last is None:
-            arms = tuple(Arm(number, name) for number, name in enumerate(spec.arms or first))
+            groups = {**first, **spec.groups}
+            arms = tuple(
+                Arm(number, name, group=groups.get(name, ""))
+                for number, name in enumerate(spec.arms or first)
+            )
             yield ArmSet(experiment=spec.name, version=1, at=at, arms=arms, change="declared")
             return
         before = self._declared_arms(spec.name)
@@ -164,12 +163,24 @@ class Declarations:
         else:  # the table says what else is shown
             there = {arm.name for arm in last.arms if arm.status != "removed"}
             changed = arm_changes.put(last, [name for name in spec.defaults if name not in there])
+        changed = arm_changes.regroup(changed, self._regrouped(spec, changed))
         if not any(arm.status == "active" for arm in changed.arms):
             changed = arm_changes.set_status(changed, "active", spec.defaults)
         if changed != last:
             yield msgspec.structs.replace(
                 changed, version=last.version + 1, at=at, by="config", change="declared"
             )
+
+    def _regrouped(self, spec: Experiment, arms: ArmSet) -> Mapping[str, str]:
+        """The groups that the file gives to arms, where it gave them others before."""
+        last, known = self._arms[spec.name], {arm.name for arm in arms.arms}
+        old = {arm.name for arm in last.arms}
+        before = self.latest(spec.name).spec.groups
+        return {
+            name: spec.groups.get(name, "")
+            for name in known & (spec.groups.keys() | before.keys())
+            if name not in old or spec.groups.get(name, "") != before.get(name, "")
+        }
 
     def _declared_arms(self, experiment: str) -> set[str]:
         """What the file named before, or what its table of candidates made active."""
@@ -182,3 +193,7 @@ class Declarations:
             for arm in self.arms(experiment).arms
             if arm.status == "active" and hands.get(arm.number) in ("candidates", "config")
         }
+
+
+def _differ(spec: Experiment, last: Experiment, fields: Iterable[str]) -> bool:
+    return any(getattr(spec, field) != getattr(last, field) for field in fields)

@@ -9,6 +9,7 @@ import msgspec
 from croupier.core.arms.posterior import posterior_of
 from croupier.core.arms.prior import Prior
 from croupier.core.candidates.declared import Candidates
+from croupier.core.diversity import Diversity, group_problems
 from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
@@ -23,7 +24,9 @@ MOST_SLOTS = 64
 LEAST_BAG, MOST_BAG = 64, 16_384
 LONGEST_ARM = 200
 
-STORY_FIELDS = ("reward", "slots", "ranking", "expose_within", "window", "lateness", "session")
+SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
+"""What a slate is: one made by an older snapshot is decided under what that was declared with."""
+STORY_FIELDS = ("reward", *SLATE_FIELDS, "expose_within", "window", "lateness", "session")
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
 REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
@@ -70,6 +73,8 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prior: Prior | None = None
     period: int = HOUR
     candidates: Candidates | None = None
+    groups: dict[str, str] = {}
+    diversity: Diversity | None = None
 
     @property
     def defaults(self) -> tuple[str, ...]:
@@ -145,6 +150,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         elif len(set(self.defaults)) != len(self.defaults) or len(self.defaults) != self.slots:
             arms = "the name of an arm" if self.slots == 1 else f"{self.slots} different arms"
             yield "default", f"expected {arms}, got {', '.join(self.defaults)[:200]!r}"
+        listed = self.arms if self.candidates is None else None
+        yield from (("groups", reason) for reason in group_problems(self.groups, listed))
+        if self.diversity is not None:
+            yield from self.diversity.problems(self.slots, self.defaults, self.groups)
         if not LEAST_BAG <= self.bag <= MOST_BAG:
             yield "bag", f"expected {LEAST_BAG} to {MOST_BAG} rankings, got {self.bag}"
 

@@ -107,7 +107,6 @@ def publish(
     posteriors = [
         read_posterior(spec.posterior, reading, spec.reward, spec.prior) for reading in readings
     ]
-    first, *further = posteriors
     slots = min(spec.slots, len(numbers))
     made = Snapshot(
         experiment=spec.name,
@@ -118,22 +117,25 @@ def publish(
         watermark=watermark,
         arms=numbers,
         names=tuple(arm.name for arm in active),
-        weights=publish_weights(spec.policy, first) if slots == 1 else (),
-        posterior=first,
+        weights=publish_weights(spec.policy, posteriors[0]) if slots == 1 else (),
+        posterior=posteriors[0],
         policy=spec.policy,
         pinned=arms.pinned,
         pinned_until=arms.pinned_until,
     )
     if slots == 1:
         return made
-    strata = Strata.of(spec.name, numbers, spec.bag)
-    ranked = replace(
+    slate = replace(
         made,
         slots=slots,
         ranking=spec.ranking,
         bag=spec.bag,
-        rankings=pack_ranks(rank_arms(spec.policy, posteriors, strata, spec.slots)),
-        further=tuple(further),
+        further=tuple(posteriors[1:]),
         examination=tuple(seen.tolist()) if spec.ranking == "position" else (),
+        diversity=spec.diversity,
+        groups=() if spec.diversity is None else tuple(arm.group for arm in active),
     )
+    strata = Strata.of(spec.name, numbers, spec.bag)
+    ranks = rank_arms(spec.policy, posteriors, strata, spec.slots, slate.limited())
+    ranked = replace(slate, rankings=pack_ranks(ranks))
     return replace(ranked, weights=tuple(ranked.menu().inclusion))

@@ -30,7 +30,7 @@ class Menus:
 
     def __init__(self, snapshot: Snapshot, before: "Menus | None" = None) -> None:
         self.whole = snapshot.menu()
-        self.kept: dict[tuple[frozenset[int], int], Menu | Bag] = {}
+        self.kept: dict[tuple[frozenset[int], int | None], Menu | Bag | None] = {}
         self.asked: dict[Asked, frozenset[int]] = {}
         self._snapshot = snapshot
         most = MOST_MENUS if snapshot.slots == 1 else MOST_BAGS
@@ -39,34 +39,41 @@ class Menus:
         self._places = {name: place for place, name in enumerate(snapshot.names)}
         if before is not None and before.whole.arms == self.whole.arms:
             for places in [*before.asked.values()][-min(_WARMED, self._most) :]:
-                self.among(places, snapshot.slots)
+                self.among(places)
 
     def restricted(
         self, eligible: Collection[str] | None, exclude: Collection[str], known: Collection[str]
     ) -> Menu | Bag:
         """The menu of what a request permits; NoArmLeftError where that is nothing."""
         asked = None if eligible is None else frozenset(eligible), frozenset(exclude)
-        return self.among(
-            self.asked.get(asked) or self._allowed(asked, known), self._snapshot.slots
-        )
+        return self.among(self.asked.get(asked) or self._allowed(asked, known))
 
-    def without(self, menu: Menu | Bag, name: str, slots: int) -> Menu | Bag:
-        """The same without one arm, of so many slots."""
+    def beside(self, menu: Menu | Bag, name: str) -> Menu | Bag | None:
+        """The same for what is left of the slate when one arm is in it; None where nothing may."""
         left = frozenset(self._places[other] for other in menu.names if other != name)
-        return self.among(left, slots)
+        slots = min(self._snapshot.slots - 1, len(left))
+        return self._kept(left, slots, self._places[name]) if slots else None
 
-    def among(self, places: frozenset[int], slots: int) -> Menu | Bag:
+    def among(self, places: frozenset[int]) -> Menu | Bag:
         """The menu of the arms at these places."""
         if len(places) == len(self.whole.arms):
             return self.whole
-        menu = self.kept.get((places, slots))
-        if menu is None:
-            if self._leaders is None:
-                self._leaders = self._snapshot.leaders()
-            menu = self._snapshot.menu_among(sorted(places), slots, self._leaders)
-            if len(self.kept) >= self._most:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[places, slots] = menu
+        menu = self._kept(places, self._snapshot.slots)
+        assert menu is not None, "every rule lets something be shown"
+        return menu
+
+    def _kept(
+        self, places: frozenset[int], slots: int, beside: int | None = None
+    ) -> Menu | Bag | None:
+        """A menu that was made before, or is now and then kept."""
+        if (places, beside) in self.kept:
+            return self.kept[places, beside]
+        if self._leaders is None:
+            self._leaders = self._snapshot.leaders()
+        menu = self._snapshot.menu_among(sorted(places), slots, self._leaders, beside)
+        if len(self.kept) >= self._most:
+            self.kept.pop(next(iter(self.kept)))
+        self.kept[places, beside] = menu
         return menu
 
     def _allowed(self, asked: Asked, known: Collection[str]) -> frozenset[int]:

@@ -1,7 +1,7 @@
 """Rankings sampled from what is known: the bag that slates are drawn from."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
+from croupier.core.diversity import Groups
 from croupier.core.policies.registry import Policy
 
 Ranking = Literal["pooled", "slots", "position", "cascade"]
@@ -23,14 +24,20 @@ SPARE = 16
 
 
 def rank_arms(
-    policy: Policy, posteriors: Sequence[Posterior], strata: Strata, slots: int
+    policy: Policy,
+    posteriors: Sequence[Posterior],
+    strata: Strata,
+    slots: int,
+    groups: Groups | None = None,
 ) -> Places:
     """The rankings that the policy would show, each equally likely, shape (R, depth).
 
     With one posterior, arms are ranked by one sample of it, `SPARE` deeper than asked. With one
     for each slot, slots are filled from the first to the last, each with the arm that is best in
     a sample of that slot's posterior and not yet shown; such rankings are just `slots` deep. A
-    policy that draws nothing gives one ranking, or many where arms tie.
+    policy that draws nothing gives one ranking, or many where arms tie. Where `groups` are
+    limited, rankings are made as deep as it takes to fill the slate: of one posterior with `SPARE`
+    more of each group than may be shown, of several with no more than that.
 
     >>> from croupier.core.arms.bernoulli import Beta
     >>> from croupier.core.policies.thompson import Thompson
@@ -44,11 +51,40 @@ def rank_arms(
     the best k shown).
     """
     arms = strata.levels.shape[1]
-    slots = min(slots, arms)
-    if len(posteriors) == 1:
-        depth = min(arms, slots + SPARE)
-        return _distinct(_best(policy.leaders(posteriors[0], strata, depth), depth))
-    return fill(lead(policy, posteriors[:slots], strata), arms)
+    slots = min(slots, arms) if groups is None else groups.slots(slots)
+    depth, found = min(arms, slots + SPARE), None
+    if len(posteriors) > 1:
+        found = fill(lead(policy, posteriors[:slots], strata), arms, groups)
+    while found is None:
+        if len(posteriors) > 1:
+            found = fill(lead(policy, posteriors[:slots], strata, depth), arms, groups)
+        else:
+            ranks = _best(policy.leaders(posteriors[0], strata, depth), depth)
+            found = ranks if groups is None else prune(ranks, slots, groups)
+        depth = min(arms, 4 * depth)
+    return _distinct(found)
+
+
+def prune(ranks: Places, slots: int, groups: Groups) -> Places | None:
+    """Rankings without the arms that are never shown, as long as at most `SPARE` are left out.
+
+    They are so deep that whoever goes down them can leave out as many, or twice as deep as without
+    groups; None where they do not fill so many slots.
+    """
+    kept, shown = groups.within(ranks, SPARE), groups.within(ranks)
+    if (shown.sum(axis=1) < slots).any():
+        return None
+    needed, ample = (_reach(shown, kept, count) for count in (slots, slots + SPARE))
+    depth = max(needed, min(max(ample, slots + SPARE), 2 * (slots + SPARE)))
+    known = int(kept.sum(axis=1).min())
+    return _first(ranks, kept, min(depth, known)) if known >= needed else None
+
+
+def _reach(shown: NDArray[np.bool_], kept: NDArray[np.bool_], count: int) -> int:
+    """How many of those kept one looks at until so many are shown, or there are no more."""
+    reached = shown.cumsum(axis=1) >= count
+    last = np.where(reached.any(axis=1), reached.argmax(axis=1), shown.shape[1] - 1)
+    return int(kept.cumsum(axis=1)[np.arange(len(kept)), last].max())
 
 
 def lead(
@@ -61,34 +97,52 @@ def lead(
     ]
 
 
-def fill(leaders: Sequence[Leaders], arms: int) -> Places:
-    """Slot by slot, the best arm that is still free: one of the first `slot + 1` of its sample."""
+def fill(leaders: Sequence[Leaders], arms: int, groups: Groups | None = None) -> Places | None:
+    """Slot by slot, the best arm that is still free and whose group is not full.
+
+    One of the first `slot + 1` of its sample, where `groups` limit nothing; else None where none
+    of those that lead may be shown.
+    """
     size = len(leaders[0].arms)
     samples = np.arange(size)
     free = np.ones((size, arms), dtype=bool)
     ranks = np.empty((size, len(leaders)), dtype=np.uint16)
+    room = None if groups is None else np.tile(groups.many, (size, 1))
     for slot, (places, scores, ties) in enumerate(leaders):
-        still = np.where(free[samples[:, None], places], scores, -np.inf)
-        first = np.where(still >= still.max(axis=1, keepdims=True), ties, size + 1)
+        usable = free[samples[:, None], places]
+        if groups is not None and room is not None:
+            usable &= room[samples[:, None], groups.of[places]] > 0
+        still = np.where(usable, scores, -np.inf)
+        best = still.max(axis=1, keepdims=True)
+        if best.min() == -np.inf:
+            return None
+        first = np.where(still >= best, ties, size + 1)
         ranks[:, slot] = places[samples, first.argmin(axis=1)]
         free[samples, ranks[:, slot]] = False
+        if groups is not None and room is not None:
+            room[samples, groups.of[ranks[:, slot]]] -= 1
     return _distinct(ranks)
 
 
 def fill_among(
-    leaders: Sequence[Leaders], places: Sequence[int], arms: int, slots: int
+    leaders: Sequence[Leaders],
+    places: Sequence[int],
+    arms: int,
+    slots: int,
+    groups: Groups | None = None,
 ) -> Places | None:
     """The rankings of the arms at these places alone; None where too few of them lead.
 
-    It is filling the slots without the others; the answer counts places among those given.
+    It is filling the slots without the others; the answer counts places among those given, and so
+    do their `groups`.
     """
-    slots = min(slots, len(places))
+    slots = min(slots, len(places)) if groups is None else groups.slots(slots)
     left = [
         each.among(places, arms, slot + 1)
         for slot, each in zip(range(slots), leaders, strict=False)
     ]
     known = [each for each in left if each is not None]
-    return fill(known, len(places)) if len(known) == slots else None
+    return fill(known, len(places), groups) if len(known) == slots else None
 
 
 def _distinct(ranks: Places) -> Places:
@@ -102,11 +156,13 @@ def _best(leaders: Leaders, depth: int) -> Places:
     return np.take_along_axis(leaders.arms, order, axis=1).astype(np.uint16)
 
 
-def among(ranks: Places, places: Sequence[int], slots: int) -> Places | None:
+def among(
+    ranks: Places, places: Sequence[int], slots: int, groups: Groups | None = None
+) -> Places | None:
     """The rankings of the arms at these places alone; None where they were not kept so deep.
 
     Leaving an arm out of a sample's ranking is ranking the sample without it. The answer counts
-    places among those given.
+    places among those given; an arm whose group is full is left out, too.
 
     >>> among(np.array([[2, 0, 1], [0, 1, 2]], dtype=np.uint16), (1, 2), slots=1).tolist()
     [[1], [0]]
@@ -115,9 +171,12 @@ def among(ranks: Places, places: Sequence[int], slots: int) -> Places | None:
     place_among = np.full(known, -1)
     place_among[list(places)] = np.arange(len(places))
     kept = place_among[ranks]
-    left = kept >= 0
-    depth = min(slots, len(places))
-    if (left.sum(axis=1) < depth).any():
-        return None
-    first = left & (left.cumsum(axis=1) <= depth)
-    return kept[first].reshape(len(ranks), depth).astype(np.uint16)
+    left = kept >= 0 if groups is None else groups.within(kept)
+    depth = min(slots, len(places)) if groups is None else groups.slots(slots)
+    return None if (left.sum(axis=1) < depth).any() else _first(kept, left, depth)
+
+
+def _first(ranks: NDArray[Any], kept: NDArray[np.bool_], depth: int) -> Places:
+    """The first of those that are kept, so many of each ranking."""
+    first = kept & (kept.cumsum(axis=1) <= depth)
+    return ranks[first].reshape(len(ranks), depth).astype(np.uint16)

@@ -140,11 +140,12 @@ Status = Literal["active", "paused", "removed"]
 
 
 class Arm(msgspec.Struct, frozen=True, gc=False):
-    """One arm of a set: its append-only number, its name, and whether it is drawn."""
+    """One arm of a set: its append-only number, its name, whether it is drawn, and its group."""
 
     number: int
     name: str
     status: Status = "active"
+    group: str = ""
 
 
 class ArmSet(Record, frozen=True, gc=False, tag="arm_set"):

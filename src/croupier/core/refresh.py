@@ -1,6 +1,7 @@
 """A table of candidates → the arms that are wanted → what that changes; pure."""
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -17,12 +18,16 @@ Outcome = Literal["changed", "same", "refused", "unreadable"]
 
 
 class Row(NamedTuple):
-    """One row that could be read; times in milliseconds, None is unbounded."""
+    """One row that could be read; times in milliseconds, None is unbounded.
+
+    `group` is None where the table does not say groups.
+    """
 
     arm: str
     active: bool = True
     valid_from: int | None = None
     valid_until: int | None = None
+    group: str | None = None
 
     def holds(self, now: int) -> bool:
         """Whether it wants its arm to be shown at `now`."""
@@ -43,11 +48,15 @@ class BadRow(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What a refresh changes, by name; `held` are arms that it leaves to whoever changed them."""
+    """What a refresh changes, by name; `held` are arms that it leaves to whoever changed them.
+
+    `regrouped` are the groups of those whose group it changes.
+    """
 
     put: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
+    regrouped: dict[str, str] = {}
 
     def words(self) -> str:
         """The change as the history of the arms tells it.
@@ -55,7 +64,7 @@ class Change(msgspec.Struct, frozen=True):
         >>> Change(("x",), ("y", "z")).words()
         'put x; dropped y, z'
         """
-        parts = {"put": self.put, "dropped": self.dropped}
+        parts = {"put": self.put, "dropped": self.dropped, "regrouped": self.regrouped}
         return "; ".join(f"{what} {', '.join(names)}" for what, names in parts.items() if names)
 
 
@@ -86,13 +95,29 @@ def wanted_arms(rows: Iterable[Row], defaults: Collection[str], now: int) -> fro
     return frozenset(listed | set(defaults) if listed else ())
 
 
+def wanted_groups(rows: Iterable[Row], declared: Mapping[str, str], now: int) -> dict[str, str]:
+    """The groups of the arms that are to be shown: as declared, else as their rows say.
+
+    Where rows differ, the last in the alphabet.
+
+    >>> wanted_groups([Row("x", group="sport"), Row("y", group="news"), Row("z")], {"y": "tv"}, 0)
+    {'x': 'sport', 'y': 'tv'}
+    """
+    said: dict[str, str] = {}
+    for row in rows:
+        if row.holds(now) and row.group is not None:
+            said[row.arm] = max(row.group, said.get(row.arm, ""))
+    return {**said, **declared}
+
+
 def compare(
     arms: ArmSet,
     wanted: Collection[str],
     untouched: Collection[str],
     hands: Mapping[int, str],
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Change:
-    """What must change for exactly the wanted arms to be active; names in order.
+    """What must change for exactly the wanted arms to be active, and of these groups.
 
     `hands` say who changed an arm's status last, by its number: what somebody did by hand stays.
     `untouched` arms stay, too, whatever is wanted.
@@ -101,7 +126,7 @@ def compare(
     >>> now = (Arm(0, "x"), Arm(1, "y"), Arm(2, "z", "paused"))
     >>> before = ArmSet(experiment="b", version=1, at=0, arms=now)
     >>> compare(before, {"x", "z", "new"}, (), {2: "ana"})
-    Change(put=('new',), dropped=('y',), held=('z',))
+    Change(put=('new',), dropped=('y',), held=('z',), regrouped={})
     """
     known = {arm.name: arm for arm in arms.arms}
     differing = {arm.name for arm in arms.arms if (arm.status == "active") != (arm.name in wanted)}
@@ -116,6 +141,11 @@ def compare(
         put=tuple(sorted(ours & set(wanted))),
         dropped=tuple(sorted(ours - set(wanted))),
         held=tuple(sorted(held)),
+        regrouped={
+            name: group
+            for name, group in sorted(groups.items())
+            if name in known.keys() | ours and group != (known[name].group if name in known else "")
+        },
     )
 
 
@@ -143,6 +173,7 @@ def apply(arms: ArmSet, change: Change, *, keep: bool) -> ArmSet:
     """The arms after a change; ArmChangeError where it cannot be made."""
     put = arm_changes.put(arms, change.put)
     after = arm_changes.set_status(put, "paused" if keep else "removed", change.dropped)
+    after = arm_changes.regroup(after, change.regrouped)
     if not any(arm.status == "active" for arm in after.arms):
         raise ArmChangeError("no arm would be left: something must be shown")
     return after

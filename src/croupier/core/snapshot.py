@@ -9,6 +9,7 @@ from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.bag import Bag
+from croupier.core.diversity import Diversity, Groups
 from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
 from croupier.core.rankings import (
@@ -29,11 +30,12 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     For one slot `weights` are what is drawn from, one an arm, in the order of `arms` (their
     numbers) and `names`; they sum to 1. For `slots` of them a ranking is drawn, each row of
     `rankings` (zlib of little-endian uint16 places, row by row) alike, and `weights` say how
-    likely each arm is to be shown; they sum to the number of slots. `watermark` says up to which
-    log time it has learned. Where each slot has a posterior of its own, `posterior` is the first
-    slot's and `further` are the others'; where slots differ only in how often they are looked at,
-    `examination` says so. While an arm is `pinned` (until a time in milliseconds,
-    0: until further notice) it is shown, and nothing is learned.
+    likely each arm is to be shown; they sum to the number of arms that are. `watermark` says up to
+    which log time it has learned. Where each slot has a posterior of its own, `posterior` is the
+    first slot's and `further` are the others'; where slots differ only in how often they are looked
+    at, `examination` says so. While an arm is `pinned` (until a time in milliseconds, 0: until
+    further notice) it is shown, and nothing is learned. Under a rule of `diversity`, `groups` are
+    those of the arms.
     """
 
     experiment: str
@@ -55,6 +57,15 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     rankings: bytes = b""
     further: tuple[Posterior, ...] = ()
     examination: tuple[float, ...] = ()
+    diversity: Diversity | None = None
+    groups: tuple[str, ...] = ()
+
+    def limited(self) -> Groups | None:
+        """The groups that arms are limited by, place by place; None without a rule that limits."""
+        if self.diversity is None:
+            return None
+        groups = Groups.under(self.diversity, self.groups)
+        return groups if len(groups.many) > 1 else None
 
     def ranks(self) -> Places:
         """The published rankings, shape (R, depth)."""
@@ -66,9 +77,20 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         """What a request is answered from that restricts nothing."""
         if self.slots == 1:
             return Menu(self.arms, self.names, self.weights)
-        shuffled = self.policy.shuffled(self.posterior)
-        ranks = self._placed(self.ranks()[:, : self.slots])
-        return Bag(self.arms, self.names, ranks, shuffled, pooled=self.ranking == "pooled")
+        shuffled, groups = self.policy.shuffled(self.posterior), self.limited()
+        slates = self._slates(self.ranks(), self.slots, groups)
+        return self._bag(self.arms, self.names, slates, shuffled, groups)
+
+    def _bag(
+        self,
+        arms: Sequence[int],
+        names: Sequence[str],
+        ranks: Places,
+        shuffled: float,
+        groups: Groups | None,
+    ) -> Bag:
+        pooled, placed = self.ranking == "pooled", self._placed(ranks)
+        return Bag(arms, names, placed, shuffled, pooled=pooled, groups=groups)
 
     def _placed(self, ranks: Places) -> Places:
         """Rankings as slates: the best arm in the slot that is looked at most, and so on.
@@ -95,25 +117,51 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
         return lead(self.policy, posteriors, strata, SPARE)
 
     def menu_among(
-        self, places: Sequence[int], slots: int, leaders: Sequence[Leaders] = ()
-    ) -> Menu | Bag:
-        """What a request is answered from when only the arms at these places may be shown."""
+        self,
+        places: Sequence[int],
+        slots: int,
+        leaders: Sequence[Leaders] = (),
+        beside: int | None = None,
+    ) -> Menu | Bag | None:
+        """What a request is answered from when only the arms at these places may be shown.
+
+        The arm at the place `beside` is shown beside them, and fills its group; None where then
+        nothing may be.
+        """
         arms = [self.arms[place] for place in places]
         names = [self.names[place] for place in places]
         if self.slots == 1:
             return Menu(arms, names, self.weights_among(places))
-        shuffled = self.policy.shuffled(self.posterior.take(places))
-        if self.ranking != "slots":
-            ranks = among(self.ranks(), places, slots)
-        else:
+        limited = self.limited()
+        groups = None if limited is None else limited.among(places, beside)
+        if groups is not None and not groups.slots(slots):
+            return None
+        if self.ranking == "slots":
             known = leaders or self.leaders()
-            ranks = fill_among(known, places, len(self.arms), slots)
+            ranks = fill_among(known, places, len(self.arms), slots, groups)
+        else:
+            kept = self.ranks()
+            ranks = among(kept, places, slots, groups)
+            if limited and groups and limited.misses(kept, places, groups, SPARE):
+                ranks = None
         if ranks is None:
-            posteriors = [each.take(places) for each in (self.posterior, *self.further)]
-            strata = Strata.of(self.experiment, self.arms, self.bag).take(places)
-            ranks = rank_arms(self.policy, posteriors, strata, slots)[:, :slots]
-        placed = self._placed(ranks)
-        return Bag(arms, names, placed, shuffled, pooled=self.ranking == "pooled")
+            ranks = self._ranked_anew(places, slots, groups)
+        shuffled = self.policy.shuffled(self.posterior.take(places))
+        return self._bag(arms, names, ranks, shuffled, groups)
+
+    def _ranked_anew(self, places: Sequence[int], slots: int, groups: Groups | None) -> Places:
+        posteriors = [each.take(places) for each in (self.posterior, *self.further)]
+        strata = Strata.of(self.experiment, self.arms, self.bag).take(places)
+        ranks = rank_arms(self.policy, posteriors, strata, slots, groups)
+        return self._slates(ranks, slots, groups)
+
+    def _slates(self, ranks: Places, slots: int, groups: Groups | None) -> Places:
+        """The first of each ranking, past the arms whose groups are full."""
+        if groups is None or self.ranking == "slots":
+            return ranks[:, :slots]
+        slates = among(ranks, range(len(groups.of)), slots, groups)
+        assert slates is not None, "rankings are made as deep as slates need them"
+        return slates
 
     def weights_among(self, places: Collection[int]) -> tuple[float, ...]:
         """The weights when only the arms at these places may be shown.

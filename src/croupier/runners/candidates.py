@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from croupier.apps.candidates import CandidateTables, Record
+from croupier.apps.candidates.tables import CandidateTables, Record
 from croupier.clock import Clock
 from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from croupier.apps.candidates import read_rows
+from croupier.apps.candidates.rows import read_rows
 from croupier.clock import Clock
 from croupier.config.backends import Backends, DataFileError, open_backends
 from croupier.config.candidates import open_table
@@ -153,8 +153,17 @@ def about_experiments(
             name,
             ok=snapshot is not None,
             detail=f"{counts.get('observations', 0)} observations, {standing.open.get(name, 0)} "
-            f"open, {counts.get('late', 0)} late; v{snapshot.version if snapshot else 0}: {shares}",
+            f"open, {counts.get('late', 0)} late; v{snapshot.version if snapshot else 0}: {shares}"
+            + _unfilled(snapshot),
         )
+
+
+def _unfilled(snapshot: Snapshot | None) -> str:
+    """How many slots stay empty because too many arms are of groups that are limited."""
+    filled = round(sum(snapshot.weights)) if snapshot else 0
+    if snapshot is None or filled == snapshot.slots:
+        return ""
+    return f"; limits of groups leave {filled} of {snapshot.slots} slots filled"
 
 
 def _newest_stamp(backends: Backends) -> int:

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from croupier.apps.candidates import first_arms
+from croupier.apps.candidates.tables import first_arms
 from croupier.clock import Clock
 from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError
@@ -29,7 +29,7 @@ def declare(settings: Settings, log: EventLog, clock: Clock) -> History:
     declarations = history.declarations
     for spec in settings.experiments:
         new = spec.candidates is not None and spec.name not in declarations.names()
-        first = _first_arms(spec, Path(settings.folder), now) if new else []
+        first = _first_arms(spec, Path(settings.folder), now) if new else {}
         changes = list(declarations.changes(spec, now, first))
         for record in changes:
             if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
@@ -45,7 +45,7 @@ def declare(settings: Settings, log: EventLog, clock: Clock) -> History:
     return history
 
 
-def _first_arms(spec: Experiment, folder: Path, now: int) -> list[str]:
+def _first_arms(spec: Experiment, folder: Path, now: int) -> dict[str, str]:
     """The arms of a new experiment; without any there is nothing to show, and no start."""
     assert spec.candidates is not None
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from croupier.apps.candidates import CandidateTables
+from croupier.apps.candidates.tables import CandidateTables
 from croupier.clock import Clock
 from croupier.core.candidates.schedule import next_due
 from croupier.core.duration import MINUTE, SECOND

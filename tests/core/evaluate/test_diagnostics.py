@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from croupier.core.evaluate.diagnostics import Diagnostics
-from croupier.core.evaluate.ratio_check import propensity_check, ratio_check, welch
+from croupier.core.evaluate.ratio_check import ratio_check, welch
 from croupier.core.evaluate.rounds import Rounds, columns
+from croupier.core.evaluate.shares import Shares
 from croupier.core.evaluate.tally import Tally
+from croupier.core.evaluate.targets import Logged
 
 GOOD = Diagnostics(
     rounds=1000, effective=400, largest_weight=9, mean_weight=1.02, deviation=1.1, unsupported=0.0
@@ -50,23 +53,38 @@ def test_the_largest_weight_must_not_be_a_surprise() -> None:
 # --- sample ratios --------------------------------------------------------------------------------
 
 
-def test_with_constant_propensities_the_two_checks_are_one() -> None:
-    shares, counts = np.array([0.5, 0.3, 0.2]), np.array([520.0, 290.0, 190.0])
-    plain = ratio_check(counts, shares)
-    told = propensity_check(counts, 1000 * shares, 1000 * np.outer(shares, shares))
-    assert told == pytest.approx(plain, rel=1e-12)
-    assert plain.statistic == pytest.approx(20**2 / 500 + 10**2 / 300 + 10**2 / 200)
-
-
-def test_changing_propensities_are_no_mismatch() -> None:
-    """False-alarm rate 1e-6; the plain check, blind to the change, would shout."""
+def test_shares_that_change_are_a_mismatch_to_the_plain_check_and_none_to_the_other() -> None:
+    """False-alarm rate 1e-6 for what is right; counts of the other arm are an alarm."""
     dice = np.random.default_rng(8)
     p = np.where((np.arange(4000) < 1000)[:, None], [0.9, 0.1], [0.2, 0.8])
-    first = dice.random(4000) < p[:, 0]
-    counts = np.array([first.sum(), (~first).sum()], dtype=np.float64)
-    assert propensity_check(counts, p.sum(axis=0), p.T @ p).p > 1e-6
-    assert propensity_check(counts[::-1], p.sum(axis=0), p.T @ p).p < 1e-6
-    assert ratio_check(counts, np.array([0.5, 0.5])).p < 1e-6
+    arm = (dice.random(4000) >= p[:, 0]).astype(np.int64)
+    for shown, alarm in ((arm, False), (1 - arm, True)):
+        found = shares_of(shown, p[np.arange(4000), shown]).check({"": 0}, ["x", "y"])
+        assert found.alarm == alarm
+        assert ratio_check(np.bincount(shown).astype(np.float64), np.array([0.5, 0.5])).p < 1e-6
+
+
+def shares_of(arm: NDArray[np.int64], propensity: NDArray[np.float64]) -> Shares:
+    zero, nothing = np.zeros(len(arm), dtype=np.int64), np.zeros(len(arm))
+    shares = Shares()
+    for half in (slice(0, len(arm) // 2), slice(len(arm) // 2, None)):
+        shares.add(Logged(arm[half], zero[half], zero[half], nothing[half], propensity[half]))
+    return shares
+
+
+def test_arms_that_are_not_offered_to_all_are_held_against_those_that_they_were() -> None:
+    """Arm 2 is offered to every fourth round and drawn there; without that it would be an alarm."""
+    dice, rounds = np.random.default_rng(3), 8_000
+    offered = np.tile([0.5, 0.5, np.nan], (rounds, 1))
+    offered[::4] = [0.25, 0.25, 0.5]
+    draws = dice.random(rounds)[:, None]
+    arm = (draws >= np.nan_to_num(offered).cumsum(axis=1)).sum(axis=1)
+    zero, nothing = np.zeros(rounds, dtype=np.int64), np.zeros(rounds)
+    told = Logged(arm, zero, zero, nothing, offered[np.arange(rounds), arm], offered)
+    for logged, alarm in ((told, False), (told._replace(offered=None), True)):
+        shares = Shares()
+        shares.add(logged)
+        assert shares.check({"": 0}, ["x", "y", "z"]).alarm == alarm
 
 
 def test_an_arm_that_could_not_be_shown_was_shown() -> None:

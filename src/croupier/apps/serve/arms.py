@@ -14,11 +14,15 @@ from croupier.ports import ARMS, entries_between
 
 
 class ArmChange(msgspec.Struct, forbid_unknown_fields=True):
-    """The body of a change: `until` ("2h", or milliseconds since 1970) goes with a pin."""
+    """The body of a change: `until` ("2h", or milliseconds since 1970) goes with a pin.
+
+    `group`, which goes with a put, is that of the arm from then on; "" takes it out of its group.
+    """
 
     change: Literal["put", "pause", "resume", "remove", "pin", "unpin"]
     arm: str = ""
     until: str | int | None = None
+    group: str | None = None
     by: Annotated[str, msgspec.Meta(max_length=100)] = ""
 
 
@@ -48,6 +52,8 @@ def change_arms(service: Service, name: str, wanted: ArmChange, key: str | None 
     """
     defaults = service.experiments[name].defaults
     words = f"{wanted.change} {wanted.arm}".strip()
+    if wanted.group is not None:
+        words += f" of group {wanted.group!r}"
     return _page(
         service.runner.record(
             name,
@@ -71,10 +77,13 @@ def history(service: Service, name: str) -> list[ArmsPage]:
 def _apply(arms: ArmSet, wanted: ArmChange, defaults: Collection[str], now: int) -> ArmSet:
     if wanted.until is not None and wanted.change != "pin":
         raise ArmChangeError("until goes with pin")
+    if wanted.group is not None and wanted.change != "put":
+        raise ArmChangeError("group goes with put")
     if wanted.change == "unpin":
         return arm_changes.unpin(arms)
     if wanted.change == "put":
-        return arm_changes.put(arms, [wanted.arm])
+        groups = {} if wanted.group is None else {wanted.arm: wanted.group}
+        return arm_changes.regroup(arm_changes.put(arms, [wanted.arm]), groups)
     if wanted.change == "pause":
         return arm_changes.pause(arms, wanted.arm)
     if wanted.change == "resume":

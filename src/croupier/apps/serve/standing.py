@@ -33,17 +33,23 @@ class Estimate(msgspec.Struct):
 class ArmPage(Estimate, omit_defaults=True):
     """One arm: whether it is drawn, how likely it is to be shown now, and what is known of it.
 
-    `slots` are the same estimates slot by slot, where each slot learns for itself.
+    `slots` are the same estimates slot by slot, where each slot learns for itself; `group` is
+    left out for an arm of none.
     """
 
     arm: str
     status: str
     weight: float
     slots: list[Estimate] | None = None
+    group: str = ""
 
 
 class Page(msgspec.Struct):
-    """The answer of GET /v1/experiments/{name}; estimates are of the current reward version."""
+    """The answer of GET /v1/experiments/{name}; estimates are of the current reward version.
+
+    `filled` says how many of the `slots` are filled now: fewer where too few arms are active, or
+    limits of groups leave too few.
+    """
 
     name: str
     surface: str
@@ -59,6 +65,7 @@ class Page(msgspec.Struct):
     not_learned_by: dict[str, int]
     pinned: str | None
     slots: int
+    filled: int
     ranking: str | None
     churn: float | None
     examination: list[float] | None
@@ -99,6 +106,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
         not_learned_by=left_out,
         pinned=_pinned(service, name),
         slots=spec.slots,
+        filled=round(sum(weights.values())),
         ranking=spec.ranking if spec.slots > 1 else None,
         examination=list(snapshot.examination) or None if snapshot else None,
         churn=churn(service.cache.history(name, CHURN_OVER + 1)),
@@ -143,7 +151,9 @@ def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sum
 def _arm(arm: Arm, weight: float, sums: Sums, by_slot: list[Sums] | None) -> ArmPage:
     known = _estimate(sums)
     slots = None if by_slot is None else [_estimate(each) for each in by_slot]
-    return ArmPage(known.n, known.reward_sum, known.mean, arm.name, arm.status, weight, slots)
+    return ArmPage(
+        known.n, known.reward_sum, known.mean, arm.name, arm.status, weight, slots, arm.group
+    )
 
 
 def _estimate(sums: Sums) -> Estimate:

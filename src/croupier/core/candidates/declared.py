@@ -15,6 +15,7 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_from: str = ""
     valid_until: str = ""
     experiment: str = ""
+    group: str = ""
 
 
 class Candidates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,9 +1,9 @@
 """Whether arms were shown as often as their propensities say."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
@@ -11,15 +11,31 @@ from croupier.core.estimate.cells import Cells
 ALARM = 1e-4
 """A smaller p, over all looks and arms together, is an alarm."""
 
-_PLANNED = 10_000.0
+PLANNED = 10_000.0
 """The number of trials, in units of an arm's own scatter, at which the check is sharpest."""
 
 
+_MISSING = (
+    "impressions of it that are lost or sent late, pages that it breaks, and propensities other "
+    "than those that were drawn with; see docs/howto/read-the-estimates.md"
+)
+_TOO_MANY = (
+    "cached pages and robots that show it again, impressions of others that are lost, and "
+    "propensities other than those that were drawn with; see docs/howto/read-the-estimates.md"
+)
+
+
 class Balance(NamedTuple):
-    """By arm: z of Σw against the trials, and p, valid however often one looks; shape (…, K)."""
+    """By arm: z of Σw against the trials, and p, valid however often one looks; shape (…, K).
+
+    `seen` trials showed it, of `trials` in which it could be, where `expected` were to: n·N/Σw.
+    """
 
     z: FloatArray
     p: FloatArray
+    seen: FloatArray
+    expected: FloatArray
+    trials: FloatArray
 
     @property
     def least(self) -> float:
@@ -31,9 +47,30 @@ class Balance(NamedTuple):
         """Whether chance is no explanation."""
         return self.least < ALARM
 
+    def words(self, names: Sequence[str], plural: str = "trials") -> str:
+        """What is wrong with the arm that is furthest out, and where to look; without leading axes.
 
-def balance(cells: Cells, offered: FloatArray) -> Balance:
-    """The check of each arm, from cells (…, T, K) and whether it was offered then, (T, K).
+        >>> one = [np.array([each]) for each in (-6.0, 1e-8, 900.0, 1000.0, 10_000.0)]
+        >>> Balance(*one).words(["b"]).partition(": ")[0]
+        'b was shown in 900 of 10,000 trials, where its propensities make it 1,000 (p = 1e-08)'
+        """
+        k = int(np.argmin(self.p))
+        seen, trials = round(float(self.seen[k])), round(float(self.trials[k]))
+        meant = f"{self.expected[k]:,.0f}" if seen else "some"
+        return (
+            f"{names[k]} was shown in {seen:,} of {trials:,} {plural}, where its propensities make "
+            f"it {meant} (p = {self.least:.1g}): look for "
+            + (_MISSING if self.z[k] < 0 else _TOO_MANY)
+        )
+
+
+def balance(
+    cells: Cells,
+    offered: FloatArray,
+    planned: float = PLANNED,
+    scatter: FloatArray | None = None,
+) -> Balance:
+    """The check of each arm, from cells (…, T, K) and the part of trials that offered it, (T, K).
 
     A trial shows arm k with the propensity p that it carries; so w = 1/p where it did, 0 where it
     did not, is 1 on average, and D = Σw − N over the N trials (of any arm) in which k was offered
@@ -41,9 +78,10 @@ def balance(cells: Cells, offered: FloatArray) -> Balance:
     estimate without bias; Σ_t N_t (1/e_t − 1) with e_t = n/Σw, the period's propensity, is one that
     does not shrink when the arm is not shown, and the larger of both is V. z = D/√V, and
     p = min(1, √(1 + V/v)·exp(−D²/(2 (V + v)))) is anytime-valid (Robbins' normal mixture,
-    v = 10,000 V/N). It finds lost impressions, cached pages, robots that one arm attracts, and
+    v = `planned` V/N). Where Σ(1/p − 1) itself is known, it is given as `scatter`, (T, K), else
+    NaN. It finds lost impressions, cached pages, robots that one arm attracts, and
     weights that are not those that were drawn from. Where callers restrict the arms, w counts only
-    the requests that could show the arm, and the check says nothing.
+    the requests that could show the arm: what part of all these were must then be known.
 
     >>> n = np.array([[9_000.0, 1_000.0]] * 4)
     >>> w = n / np.array([0.9, 0.1])
@@ -57,29 +95,25 @@ def balance(cells: Cells, offered: FloatArray) -> Balance:
     Lindon & Malek 2022, Anytime-Valid Inference for Multinomial Count Data; Robbins 1970.
     """
     trials = offered * cells.n.sum(axis=-1, keepdims=True)
-    n, w, w2 = (offered * each for each in (cells.n, cells.w, cells.w2))
+    n, w, w2 = ((offered > 0) * each for each in (cells.n, cells.w, cells.w2))
     total = np.maximum(trials.sum(axis=-2), 1.0)
     away = w.sum(axis=-2) - trials.sum(axis=-2)
     known = n > 0
     here = np.where(known, np.arange(n.shape[-2])[:, None], 0)
     last = np.maximum.accumulate(here, axis=-2)
-    scatter = np.divide(w, n, out=np.ones_like(n), where=known) - 1.0
-    expected = (trials * np.take_along_axis(scatter, last, axis=-2)).sum(axis=-2)
+    inverse = np.divide(w, n, out=np.ones_like(n), where=known) - 1.0
+    expected = (trials * np.take_along_axis(inverse, last, axis=-2)).sum(axis=-2)
     variance = np.maximum((w2 - w).sum(axis=-2), expected)
+    if scatter is not None:
+        told = scatter.sum(axis=-2)
+        variance = np.where(np.isnan(told), variance, told)
     sure = variance <= 1e-9 * total
     v = np.where(sure, 1.0, variance)
     z = np.where(sure & (np.abs(away) <= 1e-6 * total), 0.0, away / np.sqrt(v))
-    planned = _PLANNED * v / total
+    sharpest = planned * v / total
     # exp() before log() would underflow: an arm that is plainly wrong has p = 0, not NaN.
-    logarithm = 0.5 * np.log1p(v / planned) - away**2 / (2.0 * (v + planned))
+    logarithm = 0.5 * np.log1p(v / sharpest) - away**2 / (2.0 * (v + sharpest))
     p = np.where(sure & (z == 0.0), 1.0, np.exp(np.minimum(logarithm, 0.0)))
-    return Balance(z, p)
-
-
-def two_sided(z: FloatArray) -> FloatArray:
-    """The p of a z that is looked at once.
-
-    >>> round(float(two_sided(np.array(-1.96))), 3)
-    0.05
-    """
-    return np.asarray(2.0 * special.ndtr(-np.abs(z)))
+    count, weight = n.sum(axis=-2), w.sum(axis=-2)
+    meant = np.divide(count * total, weight, out=np.zeros_like(weight), where=weight > 0)
+    return Balance(z, p, count, meant, trials.sum(axis=-2))

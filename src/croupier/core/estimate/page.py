@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import msgspec
-import numpy as np
 
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import ripe
@@ -94,11 +93,7 @@ def _verdict(
     panel: Panel, lines: Sequence[ArmEstimate], checked: Balance | None, worth: float
 ) -> Verdict:
     if checked is not None and checked.alarm:
-        arm = panel.arms[int(np.argmin(checked.p))].name
-        return Verdict(
-            f"no verdict: {arm} was not shown as often as its propensities say "
-            f"(p = {checked.least:.1g}); see docs/howto/read-the-estimates.md"
-        )
+        return Verdict(f"no verdict: {checked.words([arm.name for arm in panel.arms])}")
     tried = {
         place: 0.0 if line.lift is None else line.lift.difference.value
         for place, line in enumerate(lines)

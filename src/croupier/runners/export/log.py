@@ -100,6 +100,7 @@ ARMS_SHEET = Sheet(
         Column("change", "text", "what was done"),
         *_ARM,
         Column("status", "text", "active, paused or removed"),
+        Column("group", "text", "the group that slates may show at most so many of; null: none"),
         Column("pinned", "flag", "whether it alone was shown"),
         Column("pinned_until", "time", "until when; null: until it is unpinned"),
     ),
@@ -177,5 +178,5 @@ def arm_sets(one: ArmSet, stamp: int, _: Names) -> Iterator[Row]:
         pinned = arm.number == one.pinned
         yield (
             stamp, one.at, one.experiment, one.version, one.by, one.change, arm.name, arm.number,
-            arm.status, pinned, (one.pinned_until or None) if pinned else None,
+            arm.status, arm.group or None, pinned, (one.pinned_until or None) if pinned else None,
         )  # fmt: skip

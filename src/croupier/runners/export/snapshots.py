@@ -25,7 +25,11 @@ SNAPSHOTS_SHEET = Sheet(
         Column("policy", "text", "policy, as JSON"),
         Column("arm", "text", "name of the arm"),
         Column("arm_number", "whole", "its number, for ever"),
-        Column("slots", "whole", "how many arms are shown at once; weights sum to it"),
+        Column(
+            "slots",
+            "whole",
+            "how many arms are shown at once, if groups allow it; weights sum to those shown",
+        ),
         Column("weight", "number", "how likely it is to be shown"),
         Column("pinned", "flag", "whether it alone is shown"),
         Column("posterior", "text", "parameters of what is believed of this arm, as JSON"),

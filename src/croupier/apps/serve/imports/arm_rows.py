@@ -7,25 +7,30 @@ import msgspec
 
 from croupier.apps.serve.imports.rewards import RejectedRow
 from croupier.apps.serve.service import Service
-from croupier.core.arm_changes import ArmChangeError, become, put
+from croupier.core.arm_changes import ArmChangeError, become, put, regroup
 from croupier.core.past import RowError
 from croupier.core.records import ArmSet, Status
 
+NO_GROUP = "-"
+"""What takes an arm out of its group; an empty cell leaves it where it is."""
+
 
 class ArmRow(msgspec.Struct, forbid_unknown_fields=True):
-    """One row of master data: an arm, and what it should be."""
+    """One row of master data: an arm, what it should be, and of which group ("-": of none)."""
 
     arm: str
     status: Status = "active"
+    group: str | None = None
     experiment: str | None = None
 
 
-class ChangedArm(msgspec.Struct):
-    """An arm that an import adds (it was null) or changes."""
+class ChangedArm(msgspec.Struct, omit_defaults=True):
+    """An arm that an import adds (it was null) or changes; `group` only where that is changed."""
 
     arm: str
     before: str | None
     after: str
+    group: str | None = None
 
 
 class ArmsAnswer(msgspec.Struct):
@@ -47,7 +52,7 @@ def import_arms(
     *,
     dry_run: bool,
 ) -> ArmsAnswer:
-    """Give arms the status that rows say, as one change of the set, or say what that would do.
+    """Give arms the status and group that rows say, all in one change, or say what that would do.
 
     `who` does it: the name of the API key, and what the caller called himself beside it.
     """
@@ -87,9 +92,9 @@ def _apply(
             rejected.append(RejectedRow(number, row.column, str(row)))
         elif row.experiment not in {None, name}:
             rejected.append(RejectedRow(number, "experiment", f"this is the door of {name}"))
-        elif row.arm in said and said[row.arm][1].status != row.status:
+        elif row.arm in said and (column := _contradicted(said[row.arm][1], row)):
             first = said[row.arm][0]
-            rejected.append(RejectedRow(number, "status", f"row {first} says otherwise"))
+            rejected.append(RejectedRow(number, column, f"row {first} says otherwise"))
         else:
             said.setdefault(row.arm, (number, row))
     order = get_args(Status)
@@ -98,29 +103,42 @@ def _apply(
     for number, row in sorted(said.values(), key=lambda each: order.index(each[1].status)):
         try:
             arms = become(arms, row.arm, row.status, defaults)
+            if row.group is not None:
+                arms = regroup(arms, {row.arm: "" if row.group == NO_GROUP else row.group})
         except ArmChangeError as error:
             rejected.append(RejectedRow(number, "arm", str(error)))
     return arms, sorted(rejected, key=lambda each: each.row)
 
 
+def _contradicted(first: ArmRow, row: ArmRow) -> str:
+    """The column in which two rows of one arm differ, or nothing."""
+    if first.status != row.status:
+        return "status"
+    return "group" if first.group != row.group else ""
+
+
 def _changes(before: ArmSet, after: ArmSet) -> list[ChangedArm]:
-    was = {arm.name: arm.status for arm in before.arms}
-    return [
-        ChangedArm(arm.name, was.get(arm.name), arm.status)
-        for arm in after.arms
-        if was.get(arm.name) != arm.status
-    ]
+    was = {arm.name: arm for arm in before.arms}
+    found = []
+    for arm in after.arms:
+        old = was.get(arm.name)
+        group = arm.group if arm.group != (old.group if old else "") else None
+        if old is None or old.status != arm.status or group is not None:
+            found.append(ChangedArm(arm.name, old.status if old else None, arm.status, group))
+    return found
 
 
 def _in_words(changes: list[ChangedArm]) -> str:
+    known = [each for each in changes if each.before is not None]
     parts = [
         f"{count} {word}"
         for word, count in (
             ("added", sum(each.before is None for each in changes)),
             *(
-                (status, sum(each.before is not None and each.after == status for each in changes))
+                (status, sum(each.before != status == each.after for each in known))
                 for status in get_args(Status)
             ),
+            ("put into groups", sum(each.group is not None for each in changes)),
         )
         if count
     ]

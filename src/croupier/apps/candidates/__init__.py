@@ -1,0 +1,1 @@
+"""candidates: a table of arms → changes of an experiment's arms."""

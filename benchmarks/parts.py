@@ -1,17 +1,15 @@
 """The distributed ring, process by process: what a CPU-second handles of a log. Informs only."""
 
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 from benchmarks.report import Row, Skipped
 from benchmarks.table import BATCH, decision, events, short_stories
-from croupier.config.services import Services, Stores, open_stores
+from croupier.config.services import Stores, open_stores
 from croupier.config.settings import Settings, parse_settings
 from croupier.core import codec
 from croupier.core.records import Tick
@@ -21,31 +19,24 @@ from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.worker import Worker
 from croupier.runners.history import History
-from tests.services.servers import Kafka, Postgres, Redis
-from tests.services.service import ServiceError, free_port
+from tests.services.own import own_services
+from tests.services.service import ServiceError
 
 PARTITIONS = 4
 
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
     settings = parse_settings(short_stories())
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Path(folder).chmod(0o711)
-        urls = []
-        for kind in (Kafka, Postgres, Redis):
-            service = kind(Path(folder) / kind.name, free_port())
-            stack.callback(service.stop)
-            try:
-                service.start()
-            except ServiceError as error:
-                yield Skipped("join, observe, learn", str(error))
-                return
-            urls.append(service.url)
-        services = Services(f"{urls[0]}/bench?partitions={PARTITIONS}", urls[1], urls[2])
-        with closing(open_stores(services)) as stores:
+    try:
+        with (
+            own_services("bench", PARTITIONS) as services,
+            closing(open_stores(services)) as stores,
+        ):
             declare(settings, stores.log, stores.clock)
             sent = fill(stores, settings, 5_000 if quick else 100_000)
             yield from measure(stores, sent)
+    except ServiceError as error:
+        yield Skipped("join, observe, learn", str(error))
 
 
 def fill(stores: Stores, settings: Settings, decisions: int) -> int:

@@ -1,13 +1,11 @@
 """Spark's join and observe: processor time an event, JVM and Python together. Informs only."""
 
-import importlib.util
 import os
 import random
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.report import Row, Skipped
@@ -20,40 +18,28 @@ from croupier.core.records import Decision, Event, Tick
 from croupier.core.reward import Reward, Term
 from croupier.ports import ARMS, EVENTS, OBSERVATIONS
 from croupier.runners.spark.process import run_folding
-from tests.services.servers import Kafka, Postgres, Redis
-from tests.services.service import ROOT, ServiceError, free_port
+from tests.services.own import own_services
+from tests.services.service import ServiceError
+from tests.services.spark import missing, options
 
-JARS = Path(os.environ.get("CROUPIER_SPARK_JARS", ROOT / ".services" / "spark-jars"))
 WHAT, BATCH, WARM = "Spark: join and observe", 100, 2_000
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
-    if importlib.util.find_spec("pyspark") is None:
-        yield Skipped(WHAT, "pyspark is missing: requirements/tiers.txt")
+    if missing():
+        yield Skipped(WHAT, missing())
         return
-    if not any(JARS.glob("*.jar")):
-        yield Skipped(WHAT, f"no jars in {JARS}: make spark-jars")
-        return
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Path(folder).chmod(0o711)
-        urls = {}
-        for kind in (Kafka, Postgres, Redis):
-            service = kind(Path(folder) / kind.name, free_port())
-            stack.callback(service.stop)
-            try:
-                service.start()
-            except ServiceError as error:
-                yield Skipped(WHAT, str(error))
-                return
-            urls[kind.name] = service.url
-        services = Services(f"{urls['kafka']}/bench?partitions=2", urls["postgres"], urls["redis"])
-        yield from _measure(services, Path(folder), 10_000 if quick else 100_000)
+    try:
+        with own_services("bench", 2) as services, tempfile.TemporaryDirectory() as folder:
+            yield from _measure(services, Path(folder), 10_000 if quick else 100_000)
+    except ServiceError as error:
+        yield Skipped(WHAT, str(error))
 
 
 def _measure(services: Services, folder: Path, decisions: int) -> Iterator[Row]:
     """Once to warm up, for a session costs some 20 s of processor time; then what is measured."""
-    spark = SparkSettings(str(folder / "spark"), "now", 20_000, 16, "local[2]", _options())
+    spark = SparkSettings(str(folder / "spark"), "now", 20_000, 16, "local[2]", options("2g"))
     for count in (WARM, decisions):
         events = _fill(services, count)
         found = []
@@ -113,19 +99,6 @@ def _fill(services: Services, decisions: int) -> int:
         return len(events)
     finally:
         stores.close()
-
-
-def _options() -> dict[str, str]:
-    return {
-        "spark.jars": ",".join(sorted(map(str, JARS.glob("*.jar")))),
-        "spark.driver.memory": "2g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.log.level": "OFF",
-    }
 
 
 def _cpu() -> float:

@@ -1,12 +1,10 @@
 """Kafka and PostgreSQL behind the ports: what an append, a read and a commit cost. Informs only."""
 
 import statistics
-import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+from contextlib import closing
 
 from benchmarks.report import Row, Skipped
 from croupier.adapters.kafka import Cluster, KafkaLog
@@ -15,8 +13,9 @@ from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.records import Decision, Event
 from croupier.ports import EVENTS, Commit
+from tests.services.own import own_servers
 from tests.services.servers import Kafka, Postgres
-from tests.services.service import Service, ServiceError, free_port
+from tests.services.service import Service, ServiceError
 
 BATCH, UNDER_WAY = 100, 200
 ARMS, IDS = 400, 10_000
@@ -27,13 +26,10 @@ def rows(*, quick: bool) -> Iterator[Row | Skipped]:
         (Kafka, "Kafka: append and read", kafka),
         (Postgres, "PostgreSQL: commit", postgres),
     ]
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        Path(folder).chmod(0o711)
+    with own_servers() as start:
         for kind, what, measure in measured:
-            service = kind(Path(folder) / kind.name, free_port())
-            stack.callback(service.stop)
             try:
-                service.start()
+                service = start(kind)
             except ServiceError as error:
                 yield Skipped(what, str(error))
             else:

@@ -5,18 +5,17 @@ services` prints them. Tests that stop, pause or kill a server always use one of
 """
 
 import os
-import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from croupier.config.services import Services
+from tests.services.own import Start, own_servers
 from tests.services.servers import Kafka, Postgres, Redis
-from tests.services.service import Service, ServiceError, free_port
+from tests.services.service import Service, ServiceError
 
-Running = Callable[[type[Service]], Service]
+Running = Start
 
 URLS: dict[type[Service], str] = {}
 """Filled by `provide`."""
@@ -38,24 +37,15 @@ def provide(kind: type[Service], running: Running) -> str:
 @pytest.fixture(scope="session")
 def running() -> Iterator[Running]:
     """Servers of our own, each started when it is first asked for, all stopped at the end."""
-    started: dict[type[Service], Service] = {}
-    with tempfile.TemporaryDirectory(prefix="croupier-services-") as folder:
-        Path(folder).chmod(0o711)  # PostgreSQL runs as another user
+    with own_servers() as start:
 
         def ask(kind: type[Service]) -> Service:
-            if kind not in started:
-                service = kind(Path(folder) / kind.name, free_port())
-                try:
-                    service.start()
-                except ServiceError as error:
-                    service.stop()
-                    (pytest.fail if in_ci() else pytest.skip)(str(error))
-                started[kind] = service
-            return started[kind]
+            try:
+                return start(kind)
+            except ServiceError as error:
+                (pytest.fail if in_ci() else pytest.skip)(str(error))
 
         yield ask
-        for service in started.values():
-            service.stop()
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,15 +56,41 @@ def _family(pid: int) -> list[int]:
     return [pid, *(each for child in children for each in _family(child))]
 
 
+def tree_seconds(pid: int) -> float:
+    """CPU time used so far by a process and all below it, those that have ended included."""
+    used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+    total = sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            with suppress(OSError):  # it has ended meanwhile, and is counted by the next look
+                total += tree_seconds(int(child))
+    return total
+
+
+def tree_bytes(pid: int) -> int:
+    """Memory that a process and all below it hold now; what several share, in equal parts."""
+    held = 0
+    for each in _family(pid):
+        with suppress(OSError):
+            text = Path(f"/proc/{each}/smaps_rollup").read_text()
+            held += int(text.partition("\nPss:")[2].split()[0]) << 10
+    return held
+
+
 def isolated(
-    work: Callable[..., T], *args: Any, core: int = SERVER_CORE, urgent: bool = False
+    work: Callable[..., T],
+    *args: Any,
+    core: int | Collection[int] = SERVER_CORE,
+    urgent: bool = False,
 ) -> T:
     """The result of a module's function, called in a fresh process that is pinned to a core.
 
-    An urgent process goes before whatever else this machine does, where we may say so.
+    Several cores may be named. An urgent process goes before whatever else this machine does, where
+    we may say so.
     """
+    cores = {core} if isinstance(core, int) else set(core)
     with ProcessPoolExecutor(
-        1, mp_context=get_context("spawn"), initializer=_settle, initargs=(core, urgent)
+        1, mp_context=get_context("spawn"), initializer=_settle, initargs=(cores, urgent)
     ) as pool:
         return pool.submit(work, *args).result(timeout=900)
 
@@ -82,8 +109,8 @@ def hurry(pid: int) -> None:
             group.write_text(str(URGENCY))
 
 
-def _settle(core: int, urgent: bool) -> None:
-    os.sched_setaffinity(0, {core})
+def _settle(cores: set[int], urgent: bool) -> None:
+    os.sched_setaffinity(0, cores)
     if urgent:
         os.setsid()
         hurry(os.getpid())

@@ -1,25 +1,25 @@
 """The distributed ring, process by process: what a CPU-second handles of a log. Informs only."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
+from benchmarks.kafka import on_disk
 from benchmarks.report import Row, Skipped
-from benchmarks.table import BATCH, decision, events, short_stories
+from benchmarks.table import BATCH, short_stories
+from benchmarks.told import batches, let_pass, tell, wall
 from croupier.config.services import Stores, open_stores
-from croupier.config.settings import Settings, parse_settings
-from croupier.core import codec
-from croupier.core.records import Tick
-from croupier.ports import EVENTS
+from croupier.config.settings import parse_settings
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.worker import Worker
 from croupier.runners.history import History
-from tests.services.own import own_services
+from tests.services.own import own_servers, services_on
+from tests.services.servers import Kafka
 from tests.services.service import ServiceError
 
 PARTITIONS = 4
@@ -27,34 +27,22 @@ PARTITIONS = 4
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
     settings = parse_settings(short_stories())
+    spec = settings.experiments[0]
+    decisions = 5_000 if quick else 100_000
     try:
         with (
-            own_services("bench", PARTITIONS) as services,
-            closing(open_stores(services)) as stores,
+            own_servers() as start,
+            closing(open_stores(services_on(start, "bench", PARTITIONS))) as stores,
         ):
             declare(settings, stores.log, stores.clock)
-            sent = fill(stores, settings, 5_000 if quick else 100_000)
+            sent = tell(stores.log, batches(spec, decisions))
+            let_pass(stores.log, wall() + spec.longest_story)
             yield from measure(stores, sent)
+            for topic in (EVENTS, FUNNELS, OBSERVATIONS):
+                size = on_disk(start(Kafka).folder, f"bench.{topic}") / decisions
+                yield Row(f"{topic}: a decision on the broker's disk", "bytes", size)
     except ServiceError as error:
         yield Skipped("join, observe, learn", str(error))
-
-
-def fill(stores: Stores, settings: Settings, decisions: int) -> int:
-    """Report on decisions made now, then let their time pass; how many events."""
-    spec, dice = settings.experiments[0], random.Random(11)
-    made = (decision(spec, dice, stores.clock.now(), count) for count in range(decisions))
-    batch, sent, waiting = [], 0, []
-    for each in events(spec, made):
-        batch.append(each)
-        if len(batch) == BATCH:
-            keys = [one.decision.tracking_id for one in batch]
-            waiting.append(stores.log.append(EVENTS, list(map(codec.encode, batch)), keys))
-            sent, batch = sent + BATCH, []
-    for future in waiting:
-        future.result()
-    time.sleep((spec.longest_story + 1_000) / 1_000)
-    stores.log.append(EVENTS, [codec.encode(Tick())]).result()
-    return sent
 
 
 def measure(stores: Stores, sent: int) -> Iterator[Row]:

@@ -31,9 +31,13 @@ NAMES = (
     "restart",
     "snapshot_latency",
     "evaluate",
+    "kafka",
     "stores",
     "spark",
     "parts",
+    "footprint",
+    "scale",
+    "latency",
     "regret",
     "believed",
 )

@@ -1,30 +1,35 @@
-"""Kafka and PostgreSQL behind the ports: what an append, a read and a commit cost. Informs only."""
+"""PostgreSQL and Redis behind the ports: what a commit and a publication cost. Informs only."""
 
 import statistics
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
+import msgspec
+import psycopg
+
 from benchmarks.report import Row, Skipped
-from croupier.adapters.kafka import Cluster, KafkaLog
+from benchmarks.table import beta_decider
 from croupier.adapters.postgres import Database, PostgresState
+from croupier.adapters.redis import RedisSnapshots
 from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.records import Decision, Event
-from croupier.ports import EVENTS, Commit
+from croupier.ports import Commit, Tally
 from tests.services.own import own_servers
-from tests.services.servers import Kafka, Postgres
+from tests.services.servers import Postgres, Redis
 from tests.services.service import Service, ServiceError
 
-BATCH, UNDER_WAY = 100, 200
+HELD = (
+    "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
+    "WHERE inhparent = 'croupier.ids'::regclass"
+)
 ARMS, IDS = 400, 10_000
 
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
     measured: list[tuple[type[Service], str, Callable[[Service, bool], Iterator[Row]]]] = [
-        (Kafka, "Kafka: append and read", kafka),
         (Postgres, "PostgreSQL: commit", postgres),
+        (Redis, "Redis: publish and read", redis),
     ]
     with own_servers() as start:
         for kind, what, measure in measured:
@@ -34,42 +39,6 @@ def rows(*, quick: bool) -> Iterator[Row | Skipped]:
                 yield Skipped(what, str(error))
             else:
                 yield from measure(service, quick)
-
-
-def kafka(service: Service, quick: bool) -> Iterator[Row]:
-    appends = 200 if quick else 5_000
-    records = [codec.encode(event(number)) for number in range(BATCH)]
-    keys = [number.to_bytes(15, "big") for number in range(BATCH)]
-    cluster = Cluster(f"127.0.0.1:{service.port}", "bench", partitions=4)
-    with closing(KafkaLog(cluster)) as log:
-        log.append(EVENTS, records, keys).result()
-        began, cpu = time.monotonic(), time.process_time()
-        under_way = deque(log.append(EVENTS, records, keys) for _ in range(UNDER_WAY))
-        for _ in range(appends - UNDER_WAY):
-            under_way.popleft().result()
-            under_way.append(log.append(EVENTS, records, keys))
-        for future in under_way:
-            future.result()
-        took, used = time.monotonic() - began, time.process_time() - cpu
-        events = appends * BATCH
-        note = f"{events:,} events by key, 4 partitions, {UNDER_WAY} appends of {BATCH} under way"
-        yield Row("Kafka: events appended, per second", "events", events / took, note=note)
-        yield Row("Kafka: CPU of ours, an event appended", "µs", used / events * 1e6)
-        waits = []
-        for _ in range(50):
-            began = time.monotonic()
-            log.append(EVENTS, records, keys).result()
-            waits.append(time.monotonic() - began)
-        yield Row("Kafka: one append, alone, median", "ms", statistics.median(waits) * 1e3)
-        positions, found = dict.fromkeys(range(4), 0), 0
-        ends = log.ends(EVENTS)
-        began = time.monotonic()
-        while positions != ends:
-            entries = log.read(EVENTS, positions, 512)
-            found += sum(len(codec.decode_many(entry.payload)) for entry in entries)
-            positions |= {entry.partition: entry.offset + 1 for entry in entries}
-        took = time.monotonic() - began
-        yield Row("Kafka: events read and decoded, per second", "events", found / took)
 
 
 def postgres(service: Service, quick: bool) -> Iterator[Row]:
@@ -97,17 +66,27 @@ def postgres(service: Service, quick: bool) -> Iterator[Row]:
         yield Row(
             f"PostgreSQL: which of {IDS:,} ids are known", "ms", statistics.median(asked) * 1e3
         )
+        with psycopg.connect(service.url) as connection:
+            held = connection.execute(HELD).fetchone()
+        assert held
+        yield Row("PostgreSQL: an id on disk, with its index", "bytes", int(held[0]) / rounds / IDS)
 
 
-def event(number: int) -> Event:
-    decision = Decision(
-        tracking_id=number.to_bytes(15, "big"),
-        experiment="top-button",
-        unit=number.to_bytes(16, "big"),
-        session=7,
-        declaration=1,
-        snapshot=12,
-        slate=(1,),
-        propensities=(0.25,),
-    )
-    return Event(decision=decision, kind="impression", at=1_763_750_000_000 + number)
+def redis(service: Service, quick: bool) -> Iterator[Row]:
+    rounds = 20 if quick else 100
+    for arms in (5, 1_000):
+        first = beta_decider(arms).snapshot
+        tally = Tally("bench", [100] * arms, [10_000_000] * arms)
+        with closing(RedisSnapshots(f"{service.url}/0", f"bench-{arms}")) as cache:
+            puts, reads = [], []
+            for number in range(rounds):
+                began = time.monotonic()
+                cache.put(msgspec.structs.replace(first, version=number + 1), tally)
+                middle = time.monotonic()
+                assert cache.newer({first.experiment: number})
+                puts.append(middle - began)
+                reads.append(time.monotonic() - middle)
+        what, note = f"Redis: a snapshot of {arms:,} arms", f"medians of {rounds}"
+        yield Row(f"{what}, put with its counts", "ms", statistics.median(puts) * 1e3, note=note)
+        yield Row(f"{what}, read by a server", "ms", statistics.median(reads) * 1e3)
+        yield Row(f"{what}, size", "kB", len(codec.encode(first)) / 1e3)

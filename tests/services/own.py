@@ -30,9 +30,14 @@ def own_servers() -> Iterator[Start]:
         yield start
 
 
+def services_on(start: Start, prefix: str, partitions: int) -> Services:
+    """Kafka, PostgreSQL and Redis for one ring; ServiceError when one cannot be started here."""
+    kafka, postgres, redis = (start(kind) for kind in (Kafka, Postgres, Redis))
+    return Services(f"{kafka.url}/{prefix}?partitions={partitions}", postgres.url, redis.url)
+
+
 @contextmanager
 def own_services(prefix: str, partitions: int) -> Iterator[Services]:
-    """Kafka, PostgreSQL and Redis for one ring; ServiceError when one cannot be started here."""
+    """The same on servers of one's own."""
     with own_servers() as start:
-        kafka, postgres, redis = (start(kind) for kind in (Kafka, Postgres, Redis))
-        yield Services(f"{kafka.url}/{prefix}?partitions={partitions}", postgres.url, redis.url)
+        yield services_on(start, prefix, partitions)

@@ -88,5 +88,5 @@ def sentinel() -> bytes:
     """An impression and a click of a day later: time, as Spark understands it, has passed."""
     later = int(time.time() * 1000) + 86_400_000
     one = dict.fromkeys(DECIDED) | {"arm": 0, "propensity": 1.0, "at": later, "event": ""}
-    both = [one | {"id": "~", "kind": kind} for kind in ("impression", "click")]
+    both = [one | {"id": f"~{kind}", "kind": kind} for kind in ("impression", "click")]
     return json.dumps(both).encode()

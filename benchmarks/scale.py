@@ -59,7 +59,7 @@ def plain(start: Start, decisions: int) -> Iterator[Row]:
     """The same log, a share of its partitions each."""
     settings, found, sent = parse_settings(short_stories()), [], 0
     for count in (1, 2):
-        services = _apart(start, f"plain{count}", PARTITIONS)
+        services = services_on(start, f"plain{count}", PARTITIONS)
         with closing(open_stores(services)) as stores:
             declare(settings, stores.log, stores.clock)
             sent = tell(stores.log, batches(settings.experiments[0], decisions))
@@ -96,7 +96,7 @@ def spark(start: Start, decisions: int) -> Iterator[Row]:
     """One batch that opens all stories: read, sorted into buckets, folded, kept."""
     found = []
     for count in (1, 2):
-        services = _apart(start, f"spark{count}", 2)
+        services = services_on(start, f"spark{count}", 2)
         with tempfile.TemporaryDirectory() as folder:
             found.append([isolated(fold, services, folder, count, decisions, core=range(count))])
     sent = decisions * 6 // 5
@@ -122,8 +122,3 @@ def _compared(
     against = f"1 {unit.removesuffix('es').removesuffix('s')}"
     yield Row(f"{what}, 2 {unit}, per second", "events", speed[1], against, speed[0], note=note)
     yield Row(f"{what}, 2 {unit}, per CPU-second", "events", cpu[1], against, cpu[0])
-
-
-def _apart(start: Start, name: str, partitions: int) -> Services:
-    log, states, cache = services_on(start, name, partitions)
-    return Services(log, f"{states}?schema={name}", f"{cache}?prefix={name}")

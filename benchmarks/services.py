@@ -44,6 +44,16 @@ def croupier(folder: Path, toml: str, *, urgent: bool = False) -> Iterator[Serve
 
 
 @contextlib.contextmanager
+def server(folder: Path, toml: str, urls: Sequence[str]) -> Iterator[Served]:
+    """`croupier serve`, one of several, on the stores that these options name."""
+    config = folder / "croupier.toml"
+    config.write_text(toml)
+    command = [sys.executable, "-m", "croupier", "serve", "--config", str(config), *urls]
+    with _running([*command, "--port", "0", "--log-level", "warning"], KEYS) as process:
+        yield Served(process.pid, _announced_port(process))
+
+
+@contextlib.contextmanager
 def door(folder: Path, toml: str) -> Iterator[Served]:
     """Croupier's doors and log without the ring behind them: what `serve` does."""
     config = folder / "croupier.toml"

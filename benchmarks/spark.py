@@ -96,7 +96,8 @@ def measure(services: Services, folder: str, decisions: int) -> Measured:
         session.end("native")
         natives = {form: used + session.native(form, "native") for form, used in natives.items()}
         for form in FORMS:
-            assert session.closed(form, "native") == decisions, form
+            closed = session.closed(form, "native")
+            assert closed == decisions, (form, closed)
         let_pass(stores.log, until)
         join += session.fold("join")
         observe, learn, nothing = session.fold("observe"), session.learn(), session.fold("join")

@@ -97,14 +97,14 @@ class Session:
     def make(self, topic: str) -> None:
         """Make a topic for the peers, and one for what each makes of it."""
         names = [topic, *(_sink(form, topic) for form in native.FORMS)]
-        admin = AdminClient({"bootstrap.servers": self.servers})
+        admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 2})
         made = admin.create_topics([NewTopic(name, PARTITIONS) for name in names])
         for future in made.values():
             future.result()
 
     def end(self, topic: str) -> None:
         """Let time pass, as Spark understands it."""
-        producer = Producer({"bootstrap.servers": self.servers})
+        producer = Producer({"bootstrap.servers": self.servers, "log_level": 2})
         for partition in range(PARTITIONS):
             producer.produce(topic, native.sentinel(), partition=partition)
         producer.flush()

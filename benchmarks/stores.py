@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import msgspec
@@ -23,12 +24,13 @@ HELD = (
     "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits "
     "WHERE inhparent = 'croupier.ids'::regclass"
 )
-ARMS, IDS = 400, 10_000
+ARMS, IDS, WRITERS = 400, 10_000, 8
 
 
 def rows(*, quick: bool) -> Iterator[Row | Skipped]:
     measured: list[tuple[type[Service], str, Callable[[Service, bool], Iterator[Row]]]] = [
         (Postgres, "PostgreSQL: commit", postgres),
+        (Postgres, "PostgreSQL: several writers", writers),
         (Redis, "Redis: publish and read", redis),
     ]
     with own_servers() as start:
@@ -70,6 +72,29 @@ def postgres(service: Service, quick: bool) -> Iterator[Row]:
             held = connection.execute(HELD).fetchone()
         assert held
         yield Row("PostgreSQL: an id on disk, with its index", "bytes", int(held[0]) / rounds / IDS)
+
+
+def writers(service: Service, quick: bool) -> Iterator[Row]:
+    """What a step of join or observe commits, by one partition's writer and by several at once."""
+    commits = 20 if quick else 200
+
+    def work(scope: str) -> None:
+        with closing(Database(service.url, "several")) as database:
+            states = PostgresState(database, scope)
+            for number in range(commits):
+                since = {0: number} if number else {}
+                states.commit(Commit({0: number + 1}, number, since=since, open={"b": number}))
+
+    work("first")
+    speed = []
+    for count in (1, WRITERS):
+        began = time.monotonic()
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(work, [f"{count}.{number}" for number in range(count)]))
+        speed.append(count * commits / (time.monotonic() - began))
+    what = f"PostgreSQL: positions committed by {WRITERS} writers, per second"
+    note = "commits of one schema follow one another; an fsync each"
+    yield Row(what, "commits", speed[1], "1 writer", speed[0], note=note)
 
 
 def redis(service: Service, quick: bool) -> Iterator[Row]:

@@ -26,12 +26,16 @@ def wall() -> int:
 
 
 def batches(
-    spec: Experiment, decisions: int, now: Callable[[], int] = wall
+    spec: Experiment, decisions: int, now: Callable[[], int] = wall, size: int = BATCH
 ) -> Iterator[list[Event]]:
-    """BATCH events after BATCH, as the doors write them, of decisions made `now`."""
+    """`size` events at once, as the doors write them, of decisions made `now`.
+
+    Tracking ids are as random as real ones: a counter would compress well.
+    """
     dice = random.Random(11)
-    source = events(spec, (decision(spec, dice, now(), count) for count in range(decisions)))
-    while batch := list(islice(source, BATCH)):
+    made = (decision(spec, dice, now(), dice.getrandbits(72)) for _ in range(decisions))
+    source = events(spec, made)
+    while batch := list(islice(source, size)):
         yield batch
 
 

@@ -1,5 +1,6 @@
 """python -m tests.services.demo: `croupier demo` on services of its own."""
 
+import signal
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from tests.services.service import ServiceError
 
 def main() -> int:
     """Start the services in a folder and on ports of their own, run the demo, stop them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with own_services("demo", partitions=4) as services:
             for name, url in services._asdict().items():

@@ -31,9 +31,13 @@ def own_servers() -> Iterator[Start]:
 
 
 def services_on(start: Start, prefix: str, partitions: int) -> Services:
-    """Kafka, PostgreSQL and Redis for one ring; ServiceError when one cannot be started here."""
+    """For one ring, with nothing in them of another; ServiceError when one cannot be started."""
     kafka, postgres, redis = (start(kind) for kind in (Kafka, Postgres, Redis))
-    return Services(f"{kafka.url}/{prefix}?partitions={partitions}", postgres.url, redis.url)
+    return Services(
+        f"{kafka.url}/{prefix}?partitions={partitions}",
+        f"{postgres.url}?schema={prefix}",
+        f"{redis.url}?prefix={prefix}",
+    )
 
 
 @contextmanager

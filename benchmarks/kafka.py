@@ -54,6 +54,7 @@ def measure(cluster: Cluster, folder: Path, decisions: int) -> Iterator[Row]:
     with closing(KafkaLog(cluster)) as log:
         append(log, appends[:1])
         ours = timed(lambda: append(log, appends))
+        log.read(EVENTS, dict.fromkeys(range(PARTITIONS), 0), 1)
         alone = statistics.median(timed(lambda: append(log, appends[:1])).wall for _ in range(50))
         read = timed(lambda: read_all(log, decode=False))
         decoded = timed(lambda: read_all(log, decode=True))
@@ -63,11 +64,11 @@ def measure(cluster: Cluster, folder: Path, decisions: int) -> Iterator[Row]:
     )
     for name, topic in ((SAME, "same"), (SINGLE, "single")):
         make(cluster, topic)
-        sent = timed(lambda name=name, topic=topic: produce(cluster, topic, whole[name]))  # type: ignore[misc]
+        sent = produce(cluster, topic, whole[name])
         what, us = "Kafka append", 1e6 / events
         yield Row(f"{what}, CPU an event", "µs", ours.cpu * us, name, sent.cpu * us, note=note)
         yield Row(f"{what}, per second", "events", events / ours.wall, name, events / sent.wall)
-        found = timed(lambda topic=topic: consume(cluster, topic))  # type: ignore[misc]
+        found = consume(cluster, topic)
         yield Row("Kafka read, CPU an event", "µs", read.cpu * us, name, found.cpu * us)
         yield Row("Kafka read, per second", "events", events / read.wall, name, events / found.wall)
     yield Row("Kafka read and decoded, CPU an event", "µs", decoded.cpu * us)
@@ -132,33 +133,41 @@ def singles(appends: list[Keyed]) -> Iterator[tuple[int, bytes, bytes]]:
             yield partition_of(key, PARTITIONS), key, record
 
 
-def produce(cluster: Cluster, topic: str, some: list[tuple[int, bytes, bytes]]) -> None:
-    """As durably as our log: on all replicas, once each, in order."""
+def produce(cluster: Cluster, topic: str, some: list[tuple[int, bytes, bytes]]) -> Rate:
+    """As durably as our log: on all replicas, once each, in order. The first only connects."""
     settings = {"enable.idempotence": True, "linger.ms": 2, "compression.type": "lz4"}
     room = {"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1 << 19}
     producer = Producer(cluster.settings(**settings, **room))
-    for place, (partition, key, payload) in enumerate(some):
-        producer.produce(topic, payload, key or None, partition)
-        if place % BATCH == 0:
-            producer.poll(0)
-    producer.flush()
+
+    def send(messages: list[tuple[int, bytes, bytes]]) -> None:
+        for place, (partition, key, payload) in enumerate(messages):
+            producer.produce(topic, payload, key or None, partition)
+            if place % BATCH == 0:
+                producer.poll(0)
+        producer.flush()
+
+    send(some[:1])
+    return timed(lambda: send(some))
 
 
-def consume(cluster: Cluster, topic: str) -> None:
-    """From the start to the end."""
-    consumer = Consumer(
-        cluster.settings(
-            **{"group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
-        )
-    )
+def consume(cluster: Cluster, topic: str) -> Rate:
+    """From the start to the end, once connected."""
+    ours = {"group.id": "bench", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
+    consumer = Consumer(cluster.settings(**ours))
     parts = [TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)]
     left = sum(consumer.get_watermark_offsets(part)[1] for part in parts)
+
+    def take() -> None:
+        nonlocal left
+        while left:
+            for message in consumer.consume(MESSAGES, 1):
+                assert message.error() is None
+                left -= 1
+
     consumer.assign(parts)
-    while left:
-        for message in consumer.consume(MESSAGES, 1):
-            assert message.error() is None
-            left -= 1
+    found = timed(take)
     consumer.close()
+    return found
 
 
 def make(cluster: Cluster, topic: str) -> None:

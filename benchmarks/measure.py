@@ -48,23 +48,25 @@ def cpu_seconds(pids: Sequence[int]) -> float:
 
 
 def _family(pid: int) -> list[int]:
-    children = [
-        int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir()
-        for child in (task / "children").read_text().split()
-    ]
-    return [pid, *(each for child in children for each in _family(child))]
+    return [pid, *(each for child in _children(pid) for each in _family(child))]
 
 
 def tree_seconds(pid: int) -> float:
     """CPU time used so far by a process and all below it, those that have ended included."""
     used = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
     total = sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            with suppress(OSError):  # it has ended meanwhile, and is counted by the next look
-                total += tree_seconds(int(child))
+    for child in _children(pid):
+        with suppress(OSError):  # it has ended meanwhile: its parent's next number holds it
+            total += tree_seconds(child)
     return total
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):  # a thread may end at any time, and its process go on
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def tree_bytes(pid: int) -> int:

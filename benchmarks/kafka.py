@@ -160,7 +160,7 @@ def consume(cluster: Cluster, topic: str) -> Rate:
     def take() -> None:
         nonlocal left
         while left:
-            for message in consumer.consume(MESSAGES, 1):
+            for message in consumer.consume(min(left, MESSAGES), 1):
                 assert message.error() is None
                 left -= 1
 

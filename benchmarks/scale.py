@@ -73,7 +73,7 @@ def plain(start: Start, decisions: int) -> Iterator[Row]:
             ]
             found.append([one.result() for one in asked])
     note = f"{sent:,} events in appends of {BATCH}, {PARTITIONS} partitions"
-    yield from _compared("plain join", "processes", sent, found, note)
+    yield from _compared("plain join", ("1 process", "2 processes"), sent, found, note)
 
 
 def join(services: Services, share: Share, begin: float) -> Turned:
@@ -100,7 +100,9 @@ def spark(start: Start, decisions: int) -> Iterator[Row]:
         with tempfile.TemporaryDirectory() as folder:
             found.append([isolated(fold, services, folder, count, decisions, core=range(count))])
     sent = decisions * 6 // 5
-    yield from _compared("Spark join", "cores", sent, found, "one batch, in which all opens")
+    yield from _compared(
+        "Spark join", ("1 core", "2 cores"), sent, found, "one batch, in which all opens"
+    )
 
 
 def fold(services: Services, folder: str, cores: int, decisions: int) -> Turned:
@@ -114,11 +116,11 @@ def fold(services: Services, folder: str, cores: int, decisions: int) -> Turned:
 
 
 def _compared(
-    what: str, unit: str, sent: int, found: list[list[Turned]], note: str
+    what: str, names: tuple[str, str], sent: int, found: list[list[Turned]], note: str
 ) -> Iterator[Row]:
-    cpu = [sent / sum(one.cpu for one in many) for many in found]
-    took = [max(one.ended for one in many) - min(one.began for one in many) for many in found]
+    cpu = [sent / sum(each.cpu for each in many) for many in found]
+    took = [max(each.ended for each in many) - min(each.began for each in many) for many in found]
     speed = [sent / seconds for seconds in took]
-    against = f"1 {unit.removesuffix('es').removesuffix('s')}"
-    yield Row(f"{what}, 2 {unit}, per second", "events", speed[1], against, speed[0], note=note)
-    yield Row(f"{what}, 2 {unit}, per CPU-second", "events", cpu[1], against, cpu[0])
+    one, two = names
+    yield Row(f"{what}, {two}, per second", "events", speed[1], one, speed[0], note=note)
+    yield Row(f"{what}, {two}, per CPU-second", "events", cpu[1], one, cpu[0])

@@ -85,9 +85,18 @@ def ring(services: Services, toml: str, spark: list[str]) -> Iterator[None]:
             if spark:
                 command += [*spark, "--checkpoints", str(folder / "kept"), "--trigger", trigger]
             child = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
-            stack.callback(child.wait, 60)
-            stack.callback(child.terminate)
+            stack.callback(end, child)
         yield
+
+
+def end(child: "subprocess.Popen[bytes]") -> None:
+    """In good order, if it can."""
+    child.terminate()
+    try:
+        child.wait(60)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def probe(

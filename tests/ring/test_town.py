@@ -386,7 +386,7 @@ def test_arms_changed_at_two_servers_at_once_are_all_changed(small: Town) -> Non
         assert [one["version"] for one in told] == list(range(1, len(history) + 1))
 
 
-def test_doctor_and_export_read_what_the_town_holds(small: Town, tmp_path: Path) -> None:
+def test_commands_that_look_read_what_the_town_holds(small: Town, tmp_path: Path) -> None:
     visit(small.servers[0].port, 10, "arms")
     wait_for(
         lambda: page(small.servers[0].port, "arms")["observations"] >= 10,
@@ -415,6 +415,8 @@ def test_doctor_and_export_read_what_the_town_holds(small: Town, tmp_path: Path)
     assert code == 0
     assert told["rows"]["events"] == sum(one["type"] == "event" for _, one in data.events)
     assert told["rows"]["observations"] >= len(data.observations)
+    code, told = croupier("log", "--topic", "observations", "--limit", "1")
+    assert (code, told["type"], told["experiment"]) == (0, "observation", "arms")
 
 
 def test_what_is_declared_while_all_run_is_followed(small: Town) -> None:

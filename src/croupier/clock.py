@@ -19,10 +19,10 @@ class Clock:
     def now(self) -> int:
         """Milliseconds since 1970, never less than any answer before."""
         with self._lock:
-            mark = time.monotonic()
-            ahead = self._last + (mark - self._mark) * 500.0
+            # The wall is read between two marks: a thread that is held up here must not run ahead.
+            ahead = self._last + (time.monotonic() - self._mark) * 500.0
             self._last = max(time.time() * 1000.0, ahead)
-            self._mark = mark
+            self._mark = time.monotonic()
             return int(self._last)
 
     def reach(self, stamp: int) -> None:

@@ -160,8 +160,6 @@ class Storm(NamedTuple):
     data: DataFile
     unit_key: bytes
     log: str
-    skew: int = 0
-    """Milliseconds by which an event may be newer than its stamp: who stamps has another clock."""
 
     def tell(self, problems: list[str]) -> str:
         """What to print when something is wrong."""
@@ -461,7 +459,7 @@ def test_event_times_are_what_was_said_within_bounds(storm: Storm) -> None:
         exactly = {max(time, decided) for time in times if time}
         if _key(event) in exposed:
             exactly.add(decided)
-        if not (at in exactly or (free and decided <= at <= stamp + storm.skew)):
+        if not (at in exactly or (free and decided <= at <= stamp)):
             problems.append(f"{_key(event)} at {at}, said {times}, stamped {stamp}")
     assert not problems, storm.tell(problems)
 

@@ -42,8 +42,6 @@ pytestmark = pytest.mark.services
 ROUNDS = int(os.environ.get("CROUPIER_TOWN_ROUNDS", "1"))
 SENDERS, SERVERS, PARTITIONS = 6, 2, 3
 SETTLE_SECONDS = 300.0
-SKEW = 2_000
-"""The broker stamps by the wall, which is set back now and then; a server's clock goes on."""
 
 Trouble = Callable[[], None]
 
@@ -200,7 +198,7 @@ def _storm(town: Town, servers: dict[type[Service], Service], seed: int) -> Stor
     unit_key = bytes.fromhex(json.loads(town.keys.read_text())["unit"])
     books = [sender.books for sender in senders]
     data = read_town(place)
-    return Storm(seed, rules, deaths, codes, books, [*owners], answers, data, unit_key, "", SKEW)
+    return Storm(seed, rules, deaths, codes, books, [*owners], answers, data, unit_key, "")
 
 
 def _with_tails(town: Town, deaths: list[tuple[str, float]], trouble: Trouble) -> None:

@@ -78,8 +78,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
       a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
-      and evaluated on the rest, or with `--replay` learning as it goes; to compare with, also
-      `softmax:temperature=0.1`, which cannot be declared.
+      and evaluated on the rest, or with `--replay` as it goes; also `softmax:temperature=0.1`.
 
     With `--check` it says whether arms were shown as often as their propensities say (exit code 1
     if not); each arm of a position must have been offered in all its rounds, or the log tell.

@@ -75,9 +75,7 @@ class Question(NamedTuple):
         """Whether arms were shown as often as the log says; BadParameter for our own data."""
         if isinstance(self.log, OwnTrials):
             raise _wrong("--check", "of a data file, `croupier estimates` tells it by period")
-        shares = Shares()
-        for part in self.log.parts():
-            shares.add(part, progress)
+        shares = Shares.of(self.log.parts(), progress)
         return shares.check(self.log.positions, list(self.log.arms))
 
     def _weights(self) -> dict[str, dict[str, float]] | None:

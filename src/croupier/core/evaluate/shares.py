@@ -1,6 +1,7 @@
 """Were the arms of a log shown as often as its propensities say: the check."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 import msgspec
 import numpy as np
@@ -44,8 +45,17 @@ class Shares:
     def __init__(self) -> None:
         self._table = np.zeros((5, 0, 0))
 
-    def add(self, part: Logged, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Count some rounds, and tell how many."""
+    @classmethod
+    def of(cls, parts: Iterable[Logged], progress: Callable[[int], None]) -> Self:
+        """Count all parts, and tell how many rounds each has."""
+        made = cls()
+        for part in parts:
+            made.add(part)
+            progress(len(part.arm))
+        return made
+
+    def add(self, part: Logged) -> None:
+        """Count some rounds."""
         arms = int(part.arm.max(initial=-1)) + 1
         if part.offered is not None:
             arms = max(arms, part.offered.shape[1])
@@ -59,7 +69,6 @@ class Shares:
             inverse = np.divide(1.0, part.offered, out=np.zeros(offered.shape), where=offered)
             np.add.at(self._table[3][:, :known], part.position, offered)
             np.add.at(self._table[4][:, :known], part.position, inverse)
-        progress(len(part.arm))
 
     def _grow(self, positions: int, arms: int) -> None:
         _, known_positions, known_arms = self._table.shape

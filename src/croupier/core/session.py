@@ -87,7 +87,8 @@ class SessionFold:
         arm: int,
         repeats: int,
     ) -> Observation:
-        pooled = first.decision.inclusions
+        pooled, spec = first.decision.inclusions, declaration.spec
+        tallies = _tallies(session.values(), arm)
         return Observation(
             id=observation_id(key, arm),
             experiment=key[0],
@@ -98,9 +99,10 @@ class SessionFold:
             reward_version=declaration.reward_version,
             reason=first.decision.reason,
             propensity=(pooled or first.decision.propensities)[slot],
-            reward=declaration.spec.reward.of(_tallies(session.values(), arm)),
+            reward=spec.reward.of(tallies),
             at=first.shown[slot],
             repeats=repeats,
+            measured={name: each.of(tallies) for name, each in spec.measured.items()},
         )
 
     def _length(self, experiment: str, version: int) -> int | None:

@@ -9,6 +9,7 @@ from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.bag import Bag
+from croupier.core.barred import Barred
 from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
 from croupier.core.rankings import (
@@ -33,7 +34,8 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     log time it has learned. Where each slot has a posterior of its own, `posterior` is the first
     slot's and `further` are the others'; where slots differ only in how often they are looked at,
     `examination` says so. While an arm is `pinned` (until a time in milliseconds,
-    0: until further notice) it is shown, and nothing is learned.
+    0: until further notice) it is shown, and nothing is learned. `barred` are arms that broke a
+    guardrail: they are not among `arms`.
     """
 
     experiment: str
@@ -55,6 +57,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     rankings: bytes = b""
     further: tuple[Posterior, ...] = ()
     examination: tuple[float, ...] = ()
+    barred: tuple[Barred, ...] = ()
 
     def ranks(self) -> Places:
         """The published rankings, shape (R, depth)."""

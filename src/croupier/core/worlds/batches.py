@@ -50,19 +50,19 @@ def play(
     periods, arms = rates.shape
     sizes = np.broadcast_to(batch, periods)
     shown, earned, shares = np.zeros((3, runs, periods, arms))
+    n, r = np.zeros((2, runs, arms))
     for period in range(periods):
         if deconfounded:
             effects = Effects.fit(shown[:, :period], earned[:, :period])
             n = effects.trials
             r = n * np.clip(effects.mean, 0.0, 1.0)
-        else:
-            n, r = shown[:, :period].sum(axis=1), earned[:, :period].sum(axis=1)
         a, b = 1.0 + r, 1.0 + n - r
         mean = a / (a + b)
         best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
         shares[:, period] = floor + (1.0 - arms * floor) * best
         shown[:, period] = dice.multinomial(sizes[period], shares[:, period])
         earned[:, period] = dice.binomial(shown[:, period].astype(np.int64), rates[period])
+        n, r = n + shown[:, period], r + earned[:, period]
     w = 1.0 / shares
     wr = w * earned
     return Cells(shown, earned, earned, w * shown, w * w * shown, wr, w * wr, w * wr)

@@ -10,6 +10,7 @@ from croupier.cli.options import Json, Seed
 
 if TYPE_CHECKING:
     from croupier.cli.questions import Question
+    from croupier.cli.slates import RankingQuestion
     from croupier.core.evaluate.answer import Answer
 
 Log = Annotated[
@@ -19,7 +20,8 @@ Log = Annotated[
     ),
 ]
 Policy = Annotated[
-    str, typer.Option(help="uniform, logged, always:ARM, a file of weights, column, or a kind.")
+    str,
+    typer.Option(help="uniform, logged, always:ARM, weights in a file, column, ranking:…, a kind."),
 ]
 Experiment = Annotated[str | None, typer.Option(help="Which experiment of a data file.")]
 Part = Annotated[str | None, typer.Option(help="Which log of a folder, such as random_all.")]
@@ -68,7 +70,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
       a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
-      and evaluated on the rest, or with `--replay` learning as it goes.
+      and evaluated on the rest, or with `--replay` learning as it goes;
+    * of a data file's slates `ranking:A,B,C` (from the first slot down), `ranking:uniform`, or
+      `ranking:logged`: what a whole slate would have earned.
 
     For example:
 
@@ -84,11 +88,20 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
     from croupier.cli.estimates import report
     from croupier.cli.questions import Asked, question
+    from croupier.cli.slates import PREFIX, ranking_question
 
+<<<<<<< HEAD
     said = Asked(
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
     )
     asked = question(said, learn if not replay else None, seed)
+=======
+    said = Asked(log, policy, experiment, part, columns, rewards, least_propensity, confidence)
+    ranked = policy.startswith(PREFIX)
+    asked = (
+        ranking_question(said) if ranked else question(said, learn if not replay else None, seed)
+    )
+>>>>>>> f102f21 (Rankings are evaluated on Croupier's own slates, each estimator standing or refused alone; guardrails are documented)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _answered(asked, quiet=as_json)
@@ -109,7 +122,7 @@ def _draw(found: "Answer", file: Path) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def _answered(asked: "Question", *, quiet: bool) -> "Answer":
+def _answered(asked: "Question | RankingQuestion", *, quiet: bool) -> "Answer":
     """Read the log as often as it takes, and count the rounds where somebody may look."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn

@@ -125,7 +125,7 @@ def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
     backends = _backends(said)
     try:
         declarations = read_declarations(backends.log)
-        own = OwnTrials(backends, declarations, _experiment(said, declarations.names()))
+        own = OwnTrials(backends, declarations, chosen(said, declarations.names()))
     except BaseException:
         backends.close()
         raise
@@ -135,6 +135,7 @@ def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
     return Question(said, own, terms, learn, seed, backends.close)
 
 
+<<<<<<< HEAD
 def _backends(said: Asked) -> Backends:
     if said.url.startswith(_KAFKA):
         return open_reading(said.url)
@@ -144,6 +145,10 @@ def _backends(said: Asked) -> Backends:
 
 
 def _experiment(said: Asked, names: list[str]) -> str:
+=======
+def chosen(said: Asked, names: list[str]) -> str:
+    """The experiment that was named, or the only one there is."""
+>>>>>>> f102f21 (Rankings are evaluated on Croupier's own slates, each estimator standing or refused alone; guardrails are documented)
     if said.experiment is None and len(names) > 1:
         raise _wrong("--experiment", f"needed to choose one of {', '.join(names)}")
     name = said.experiment or next(iter(names), "")

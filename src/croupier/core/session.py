@@ -66,7 +66,7 @@ class SessionFold:
 
     def close(self, key: SessionKey, state: dict[bytes, Funnel]) -> Iterable[Observation]:
         """The trials of the session's randomisation."""
-        first = min(state.values(), key=_first_seen)
+        first = min(state.values(), key=first_seen)
         declaration = self._declarations.need(key[0], key[1])
         repeats = len(state) - 1
         for slot, arm in enumerate(first.decision.slate):
@@ -116,7 +116,8 @@ def observation_id(key: SessionKey, arm: int) -> bytes:
     return blake2b(text, digest_size=16).digest()
 
 
-def _first_seen(funnel: Funnel) -> tuple[int, bytes]:
+def first_seen(funnel: Funnel) -> tuple[int, bytes]:
+    """When anything of a decision was first seen; of a session, the least is its randomisation."""
     return min(at for at in funnel.shown if at), funnel.decision.tracking_id
 
 

@@ -9,6 +9,7 @@ import typer
 from croupier.cli.options import Json, Seed
 
 if TYPE_CHECKING:
+    from croupier.cli.asked import Asked
     from croupier.cli.questions import Question
     from croupier.cli.slates import RankingQuestion
     from croupier.core.evaluate.answer import Answer
@@ -71,8 +72,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
       a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
       and evaluated on the rest, or with `--replay` learning as it goes;
-    * of a data file's slates `ranking:A,B,C` (from the first slot down), `ranking:uniform`, or
-      `ranking:logged`: what a whole slate would have earned.
+    * of a data file's slates `ranking:A,B,C`, `ranking:uniform` or `ranking:logged`.
 
     For example:
 
@@ -86,33 +86,29 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     """
     import msgspec
 
+    from croupier.cli.asked import Asked
     from croupier.cli.estimates import report
-    from croupier.cli.questions import Asked, question
-    from croupier.cli.slates import PREFIX, ranking_question
 
-<<<<<<< HEAD
     said = Asked(
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
     )
-    asked = question(said, learn if not replay else None, seed)
-=======
-    said = Asked(log, policy, experiment, part, columns, rewards, least_propensity, confidence)
-    ranked = policy.startswith(PREFIX)
-    asked = (
-        ranking_question(said) if ranked else question(said, learn if not replay else None, seed)
-    )
->>>>>>> f102f21 (Rankings are evaluated on Croupier's own slates, each estimator standing or refused alone; guardrails are documented)
+    asked = _question(said, None if replay else learn, seed)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _answered(asked, quiet=as_json)
     if picture is not None:
         _draw(found, picture)
-    if as_json:
-        print(msgspec.json.encode(found).decode())
-    else:
-        report(found)
+    print(msgspec.json.encode(found).decode()) if as_json else report(found)
     if found.refused:
         raise typer.Exit(1)
+
+
+def _question(said: "Asked", learn: float | None, seed: int) -> "Question | RankingQuestion":
+    from croupier.cli.questions import question
+    from croupier.cli.slates import PREFIX, ranking_question
+
+    ranked = said.policy.startswith(PREFIX)
+    return ranking_question(said) if ranked else question(said, learn, seed)
 
 
 def _draw(found: "Answer", file: Path) -> None:

@@ -1,4 +1,4 @@
-"""What croupier estimates prints of guardrails: each arm's difference, and who is barred."""
+"""What croupier estimates prints of guardrails: differences, and who is barred."""
 
 from typing import TYPE_CHECKING, Any
 

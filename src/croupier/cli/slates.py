@@ -3,12 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import typer
-
-from croupier.cli.questions import Asked, chosen
-from croupier.config.backends import Backends, open_backends
-from croupier.config.errors import ConfigError
-from croupier.config.trial_logs import is_trial_file
+from croupier.cli.asked import Asked, backends_of, chosen, of_file, wrong
+from croupier.config.backends import Backends
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.slates import RankingTarget
 from croupier.runners.declare import read_declarations
@@ -40,12 +36,10 @@ class RankingQuestion(NamedTuple):
 def ranking_question(said: Asked) -> RankingQuestion:
     """Open the data file and check what was said; BadParameter names the option."""
     if not 0.5 <= said.confidence < 1:
-        raise _wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
-    if is_trial_file(said.log):
-        raise _wrong("--policy", "rankings are evaluated on Croupier's own data file")
-    if not said.log.exists():
-        raise ConfigError(f"{said.log}: no such file")
-    backends = open_backends(said.log, read_only=True)
+        raise wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
+    if of_file(said):
+        raise wrong("--policy", "rankings are evaluated on Croupier's own data file")
+    backends = backends_of(said)
     try:
         declarations = read_declarations(backends.log)
         log = OwnSlates(backends, declarations, chosen(said, declarations.names()))
@@ -58,17 +52,13 @@ def ranking_question(said: Asked) -> RankingQuestion:
 def _target(policy: str, log: OwnSlates) -> RankingTarget:
     slots = log.spec.slots
     if slots == 1:
-        raise _wrong("--policy", f"{log.spec.name} has one slot: name an arm, always:ARM")
+        raise wrong("--policy", f"{log.spec.name} has one slot: name an arm, always:ARM")
     if policy in {"ranking:logged", "ranking:uniform"}:
         return RankingTarget(among=log.active if policy.endswith("uniform") else ())
     names = policy.removeprefix(PREFIX).split(",")
     unknown = [name for name in names if name not in log.arms]
     if unknown:
-        raise _wrong("--policy", f"{unknown[0]!r} is none of {', '.join(list(log.arms)[:12])}")
+        raise wrong("--policy", f"{unknown[0]!r} is none of {', '.join(list(log.arms)[:12])}")
     if len(names) != slots or len(set(names)) != slots:
-        raise _wrong("--policy", f"expected {slots} different arms, from the first slot down")
+        raise wrong("--policy", f"expected {slots} different arms, from the first slot down")
     return RankingTarget(order=tuple(log.arms[name] for name in names))
-
-
-def _wrong(option: str, reason: str) -> typer.BadParameter:
-    return typer.BadParameter(reason, param_hint=option)

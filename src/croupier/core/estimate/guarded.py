@@ -1,4 +1,4 @@
-"""What is known of an experiment's guardrails: every arm's difference, and who is barred."""
+"""What is known of guardrails: every arm's difference, and who is barred."""
 
 import msgspec
 import numpy as np

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from croupier.core import codec
 from croupier.core.codec import UnreadableRecordError
@@ -177,6 +178,17 @@ def test_a_golden_payload_of_many_records_is_read_for_ever() -> None:
     assert codec.decode_many(payload) == list(RECORDS.values())
     golden = [(GOLDEN / f"{name}.v1.bin").read_bytes() for name in RECORDS]
     assert codec.join(golden) == payload
+
+
+def test_what_has_no_guardrail_is_written_as_before_there_were_any() -> None:
+    for name in ("observation", "declaration"):
+        told = map_of(codec.encode(RECORDS[name]))
+        assert not {"measured", "guardrail"} & {*told, *told.get("spec", {})}
+
+
+def test_what_guardrails_measured_is_read_for_ever() -> None:
+    guarded = replace(RECORDS["observation"], measured={"refund:0a1b2c3d": 1_000_000})
+    assert codec.decode((GOLDEN / "observation.measured.bin").read_bytes()) == guarded
 
 
 def test_a_decision_knows_its_time() -> None:

@@ -5,7 +5,8 @@ import pytest
 
 from croupier.core.diversity import Diversity
 from croupier.core.duration import HOUR, MINUTE, SECOND
-from croupier.core.experiment import LONGEST_ARM, MOST_ARMS, Experiment, usable_name
+from croupier.core.experiment import LONGEST_ARM, MOST_ARMS, Experiment
+from croupier.core.name import usable_name
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.policies.uniform import Uniform

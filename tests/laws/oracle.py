@@ -42,6 +42,7 @@ class Trial(NamedTuple):
     reward: int
     at: int
     repeats: int
+    measured: tuple[tuple[str, int], ...]
 
 
 class LateReport(NamedTuple):
@@ -67,10 +68,14 @@ class Told(NamedTuple):
         for _, trial in self.trials:
             if trial.reason in ("policy", "holdout"):
                 key = _state_key(trial, book.latest(trial.experiment).spec.period)
-                r, w = trial.reward, round(MILLION / trial.propensity)
-                one = (1, r, r**2, w, w**2, w * r, w**2 * r, w**2 * r**2)
-                known = found.get(key, (0,) * len(one))
-                found[key] = tuple(a + b for a, b in zip(known, one, strict=True))
+                values: dict[str, int] = {trial.reason: trial.reward}
+                values |= {f"{trial.reason}:{name}": y for name, y in trial.measured}
+                w = round(MILLION / trial.propensity)
+                for stratum, r in values.items():
+                    place = key._replace(stratum=stratum)
+                    one = (1, r, r**2, w, w**2, w * r, w**2 * r, w**2 * r**2)
+                    known = found.get(place, (0,) * len(one))
+                    found[place] = tuple(a + b for a, b in zip(known, one, strict=True))
         return found
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -87,7 +92,8 @@ class Told(NamedTuple):
 
 def trial_of(observation: Observation) -> Trial:
     """What the oracle says of an observation: all but its id."""
-    return Trial(*(getattr(observation, field) for field in Trial._fields))
+    told = {field: getattr(observation, field) for field in Trial._fields}
+    return Trial(**told | {"measured": tuple(sorted(observation.measured.items()))})
 
 
 def tell(log: Iterable[Stamped], book: Declarations) -> Told:
@@ -155,11 +161,16 @@ def _funnel(events: list[Event], book: Declarations) -> Iterable[Funnel]:
         mine = [event for event in events if event.kind != "impression" and event.slot == slot]
         counted = {
             kind: _tally([event for event in mine if event.kind == kind], shown[-1] + spec.window)
-            for kind in spec.reward.terms
+            for kind in {kind for each in _valued(spec) for kind in each}
         }
         outcomes.append({kind: tally for kind, tally in counted.items() if tally[0] and shown[-1]})
     if any(shown):
         yield Funnel(decision=one, shown=tuple(shown), outcomes=tuple(outcomes))
+
+
+def _valued(spec: Experiment) -> list[dict[str, Term]]:
+    """What makes an outcome count: the terms of the reward, and of every guardrail."""
+    return [spec.reward.terms, *(each.reward.terms for each in spec.guardrails.values())]
 
 
 def _tally(events: list[Event], until: int) -> tuple[int, int]:
@@ -201,6 +212,12 @@ def _trials(funnels: list[Funnel], book: Declarations) -> Iterable[tuple[int, Tr
                         reward=_reward(session, arm, declaration.spec.reward.terms),
                         at=first.shown[slot],
                         repeats=repeats,
+                        measured=tuple(
+                            sorted(
+                                (each.column(name), _reward(session, arm, each.reward.terms))
+                                for name, each in declaration.spec.guardrails.items()
+                            )
+                        ),
                     ),
                 )
                 repeats = 0

@@ -6,11 +6,13 @@ All times of one world are multiples of one scale, so that reports often fall ex
 from itertools import groupby
 from typing import NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
 
 from croupier.clock import Clock
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
+from croupier.core.guardrail import Guardrail
 from croupier.core.records import Decision, Event, Reason
 from croupier.core.reward import MICRO, Reward, Term
 from croupier.core.session import session_at
@@ -20,6 +22,13 @@ START = 1_000_000
 SCALES = (1, 7, 100, 1_000)
 CLICK = Reward({"click": Term(1.0)})
 SHOP = Reward({"click": Term(0.5, cap=3), "buy": Term(0.01, of="value", max=2.5)})
+UNGUARDED: dict[str, Guardrail] | msgspec.UnsetType = msgspec.UNSET
+GUARDED = {
+    "scroll": Guardrail(Reward({"scroll": Term(1.0, cap=2)}), 0.1),
+    "buy": Guardrail(
+        Reward({"buy": Term(0.1, of="value", max=2.0), "click": Term(0.3)}), 0, "less"
+    ),
+}
 REFUND = Reward({"click": Term(1.0, cap=2), "buy": Term(-1.5)})
 UNITS = tuple(bytes(8) + phase.to_bytes(8, "big") for phase in (0, 5, 700, 2**60 + 11))
 LONG = 10_000
@@ -97,8 +106,8 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
     book, changed = Declarations(), START + scale * draw(st.integers(0, 25))
     sessions = st.sampled_from((None, 1, 5, 10, 20, 30))
     first = _spec("b", scale, CLICK, draw(_LENGTHS), draw(sessions))
-    second = _spec("b", scale, draw(_REWARDS), draw(_LENGTHS), draw(sessions))
-    other = _spec("c", scale, draw(_REWARDS), draw(_LENGTHS), None)
+    second = _spec("b", scale, draw(_REWARDS), draw(_LENGTHS), draw(sessions), draw(_GUARDRAILS))
+    other = _spec("c", scale, draw(_REWARDS), draw(_LENGTHS), None, draw(_GUARDRAILS))
     for spec, at in ((first, 0), (other, 0), (second, changed)):
         for record in book.changes(spec, at):
             book.apply(record)
@@ -107,10 +116,16 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
 
 _LENGTHS = st.tuples(st.integers(1, 8), st.integers(1, 10), st.integers(0, 4))
 _REWARDS = st.sampled_from((CLICK, SHOP, REFUND))
+_GUARDRAILS = st.sampled_from((UNGUARDED, GUARDED))
 
 
 def _spec(
-    name: str, scale: int, reward: Reward, lengths: tuple[int, int, int], session: int | None
+    name: str,
+    scale: int,
+    reward: Reward,
+    lengths: tuple[int, int, int],
+    session: int | None,
+    guardrail: dict[str, Guardrail] | msgspec.UnsetType = UNGUARDED,
 ) -> Experiment:
     expose_within, window, lateness = lengths
     return Experiment(
@@ -123,6 +138,7 @@ def _spec(
         lateness=scale * lateness,
         session=None if session is None else scale * session,
         period=scale * 10,
+        guardrail=guardrail,
     )
 
 

@@ -99,7 +99,7 @@ def test_a_commit_without_an_answer_is_added_once(
     monkeypatch.setattr(backends.states, "commit", real)
     imports.drain({}, 0)
     assert n(backends) == 200
-    assert learn._tables[NAME, 1][0].total(0).n == 200
+    assert learn._tables[NAME, 1, ""][0].total(0).n == 200
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from croupier.ports import (
 )
 from croupier.runners.ring import Ring
 from tests.laws.oracle import Stamped, Told, tell
-from tests.laws.streams import CLICK, SHOP, START, HandClock, _decision, _reports, _spec
+from tests.laws.streams import CLICK, GUARDED, SHOP, START, HandClock, _decision, _reports, _spec
 from tests.laws.test_chain import text
 
 TICK = codec.encode(Tick())
@@ -50,7 +50,7 @@ def declared(at: int) -> tuple[Declarations, list[bytes]]:
     book, records = Declarations(), []
     for spec, when in (
         (_spec("b", 1, CLICK, (300, 500, 100), 400), 0),
-        (_spec("c", 1, SHOP, (250, 350, 50), None), 0),
+        (_spec("c", 1, SHOP, (250, 350, 50), None, GUARDED), 0),
         (_spec("b", 1, SHOP, (300, 400, 50), 600), at),
     ):
         for record in book.changes(spec, when):

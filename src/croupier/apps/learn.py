@@ -1,16 +1,21 @@
 """learn: observations → sums → snapshots; it alone must not count twice."""
 
+import logging
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
+from croupier.core.barred import Barred, without
 from croupier.core.declarations import Declarations
+from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish
 from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.ports import Published, SnapshotCache, Tally
+
+_LOG = logging.getLogger(__name__)
 
 
 class Learn:
@@ -18,7 +23,7 @@ class Learn:
 
     def __init__(self, declarations: Declarations, cache: SnapshotCache) -> None:
         self._declarations, self._cache = declarations, cache
-        self._tables: dict[tuple[str, int], dict[int, ArmTable]] = {}
+        self._tables: dict[tuple[str, int, str], dict[int, ArmTable]] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._tallies: dict[str, Tally] = {}
         self._published: dict[str, int] = {}
@@ -30,10 +35,15 @@ class Learn:
         return absorb(records, self._declarations)
 
     def take(self, sums: Mapping[StateKey, Sums]) -> None:
-        """Sums that have been committed; only the `policy` stratum trains."""
+        """Sums that have been committed; only the `policy` stratum trains.
+
+        What guardrails measure of it is kept beside, under its own name.
+        """
         for key, added in sums.items():
-            if key.stratum == "policy":
-                by_slot = self._tables.setdefault((key.experiment, key.reward_version), {})
+            stratum, _, column = key.stratum.partition(":")
+            if stratum == "policy":
+                place = key.experiment, key.reward_version, column
+                by_slot = self._tables.setdefault(place, {})
                 table = by_slot.setdefault(key.slot, ArmTable())
                 table.add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
@@ -71,7 +81,8 @@ class Learn:
         self._changed.discard(name)
         self._touched.discard(name)
         try:
-            made = self._make(name, last.version + 1 if last else 1, now, watermark)
+            before = last.barred if last else ()
+            made = self._make(name, last.version + 1 if last else 1, now, watermark, before)
             fresh = None if last is not None and _same(last, made) else made
             tally = self._tally(made)
             if fresh is not None and not self._cache.put(fresh, tally):
@@ -81,22 +92,34 @@ class Learn:
         except BaseException:
             self.touch(name)
             raise
+        for each in () if fresh is None else fresh.barred:
+            if each not in before:
+                _LOG.warning("%s: %s is shown no more: %s", name, each.name, each.reason)
         self._snapshots[name], self._tallies[name] = fresh or last or made, tally
         self._published[name] = now
         return fresh
 
     def _tally(self, snapshot: Snapshot) -> Tally:
         """What was counted of its arms, all trials alike, in whatever slot, however old."""
-        tables = self._tables.get((snapshot.experiment, snapshot.reward_version), {}).values()
+        place = snapshot.experiment, snapshot.reward_version, ""
+        tables = self._tables.get(place, {}).values()
         totals = [sum((one.total(arm) for one in tables), Sums()) for arm in snapshot.arms]
         surface = self._declarations.latest(snapshot.experiment).spec.surface
         return Tally(surface, [sums.n for sums in totals], [sums.r for sums in totals])
 
-    def _make(self, name: str, version: int, now: int, watermark: int) -> Snapshot:
-        declaration = self._declarations.latest(name)
-        tables = self._tables.get((name, declaration.reward_version), {})
-        arms = self._declarations.arms(name)
-        return publish(declaration, arms, tables, version, now, watermark)
+    def _make(
+        self, name: str, version: int, now: int, watermark: int, before: tuple[Barred, ...]
+    ) -> Snapshot:
+        declaration, arms = self._declarations.latest(name), self._declarations.arms(name)
+        spec, reward_version = declaration.spec, declaration.reward_version
+        tables = self._tables.get((name, reward_version, ""), {})
+        if not spec.guardrails:
+            return publish(declaration, arms, tables, version, now, watermark)
+        measured = {each: self._tables.get((name, reward_version, each), {})
+                    for each in spec.measured}  # fmt: skip
+        barred = bar(spec, arms, measured, now, before)
+        made = publish(declaration, without(arms, barred), tables, version, now, watermark)
+        return msgspec.structs.replace(made, barred=barred)
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:

@@ -23,6 +23,9 @@ def report(answer: Answer) -> None:
     console.print()
     for reason in answer.refused:
         console.print(f"REFUSED: {reason}", style="red")
+    for name, reasons in answer.refused_by.items() if not answer.refused else ():
+        for reason in reasons:
+            console.print(f"REFUSED {name}: {reason}", style="red")
     console.print(_table(answer))
     if answer.diagnostics is not None:
         told = answer.diagnostics

@@ -11,7 +11,9 @@ from croupier.cli.options import Json, Seed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from croupier.cli.asked import Asked
     from croupier.cli.questions import Question
+    from croupier.cli.slates import RankingQuestion
     from croupier.core.evaluate.answer import Answer
 
     Progress = Callable[[int], None]
@@ -24,7 +26,8 @@ Log = Annotated[
     ),
 ]
 Policy = Annotated[
-    str, typer.Option(help="uniform, logged, always:ARM, a file of weights, column, or a kind.")
+    str,
+    typer.Option(help="uniform, logged, always:ARM, weights in a file, column, ranking:…, a kind."),
 ]
 Experiment = Annotated[str | None, typer.Option(help="Which experiment of a data file.")]
 Part = Annotated[str | None, typer.Option(help="Which log of a folder, such as random_all.")]
@@ -78,7 +81,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
       a CSV of arm and `weight`, or `position_1`, … ; `bts` in an Open Bandit folder is such a file;
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
-      and evaluated on the rest, or with `--replay` as it goes; also `softmax:temperature=0.1`.
+      and evaluated on the rest, or with `--replay` learning as it goes; to compare with, also
+      `softmax:temperature=0.1`, which cannot be declared;
+    * of a data file's slates `ranking:A,B,C`, `ranking:uniform` or `ranking:logged`.
 
     With `--check` it says whether arms were shown as often as their propensities say (exit code 1
     if not); each arm of a position must have been offered in all its rounds, or the log tell.
@@ -95,15 +100,17 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     """
     import msgspec
 
+    from croupier.cli.asked import Asked
     from croupier.cli.estimates import report
-    from croupier.cli.questions import Asked, question
 
     said = Asked(
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
     )
-    asked = question(said, learn if not replay else None, seed)
     if check:
-        return _check(asked, as_json=as_json)
+        from croupier.cli.questions import question
+
+        return _check(question(said, learn, seed), as_json=as_json)
+    asked = _question(said, None if replay else learn, seed)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _read(asked, asked.answer, quiet=as_json)
@@ -128,6 +135,14 @@ def _check(asked: "Question", *, as_json: bool) -> None:
     _end(wrong=found.alarm)
 
 
+def _question(said: "Asked", learn: float | None, seed: int) -> "Question | RankingQuestion":
+    from croupier.cli.questions import question
+    from croupier.cli.slates import PREFIX, ranking_question
+
+    ranked = said.policy.startswith(PREFIX)
+    return ranking_question(said) if ranked else question(said, learn, seed)
+
+
 def _draw(found: "Answer", file: Path) -> None:
     from croupier.runners.forest import forest
 
@@ -135,7 +150,9 @@ def _draw(found: "Answer", file: Path) -> None:
     print(f"wrote {file}", file=sys.stderr)
 
 
-def _read(asked: "Question", work: "Callable[[Progress], T]", *, quiet: bool) -> "T":
+def _read(
+    asked: "Question | RankingQuestion", work: "Callable[[Progress], T]", *, quiet: bool
+) -> "T":
     """Read the log as often as it takes, and count the rounds where somebody may look."""
     from rich.console import Console
     from rich.progress import Progress as Bar

@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import typer
 
+from croupier.cli.asked import Asked, backends_of, chosen, of_file, some, wrong
 from croupier.cli.players import policy_of
-from croupier.config.backends import Backends, open_backends
-from croupier.config.errors import ConfigError
-from croupier.config.services import open_reading
-from croupier.config.trial_logs import is_trial_file, open_trial_log, read_weights, trial_file
+from croupier.config.trial_logs import open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.shares import ShareCheck, Shares
 from croupier.core.evaluate.targets import Target, always
@@ -20,23 +17,6 @@ from croupier.ports import TrialLog
 from croupier.runners.declare import read_declarations
 from croupier.runners.evaluation import Evaluation, Terms
 from croupier.runners.own_trials import OwnTrials
-
-_KAFKA = "kafka://"
-
-
-class Asked(NamedTuple):
-    """What was said on the command line; None where nothing was."""
-
-    log: Path
-    policy: str
-    experiment: str | None = None
-    part: str | None = None
-    columns: str | None = None
-    rewards: str | None = None
-    least: float | None = None
-    confidence: float = 0.95
-    url: str = ""
-    """The log as it was said; a path has no //."""
 
 
 class Question(NamedTuple):
@@ -64,7 +44,7 @@ class Question(NamedTuple):
             return work.answer(name, policy, self._target(fixed))
         reason = kind.problem(arms)
         if reason:
-            raise _wrong("--policy", f"{reason} with {arms} arms")
+            raise wrong("--policy", f"{reason} with {arms} arms")
         if self.learn is None:
             return work.replayed(name, f"{policy}, replayed", kind, self.seed)
         first = int(work.survey.rounds * self.learn)
@@ -74,7 +54,7 @@ class Question(NamedTuple):
     def check(self, progress: Callable[[int], None]) -> ShareCheck:
         """Whether arms were shown as often as the log says; BadParameter for our own data."""
         if isinstance(self.log, OwnTrials):
-            raise _wrong("--check", "of a data file, `croupier estimates` tells it by period")
+            raise wrong("--check", "of a data file, `croupier estimates` tells it by period")
         shares = Shares.of(self.log.parts(), progress)
         return shares.check(self.log.positions, list(self.log.arms))
 
@@ -95,7 +75,7 @@ class Question(NamedTuple):
         if policy.startswith("always:"):
             arm = policy.removeprefix("always:")
             if arm not in arms:
-                raise _wrong("--policy", f"{arm!r} is none of {_some(list(arms))}")
+                raise wrong("--policy", f"{arm!r} is none of {some(list(arms))}")
             return always(arms[arm], len(positions), len(arms))
         if fixed is None:
             active = self.log.active if isinstance(self.log, OwnTrials) else list(arms)
@@ -104,7 +84,7 @@ class Question(NamedTuple):
         for position, row in positions.items():
             known = fixed.get(position, fixed.get(""))
             if known is None:
-                raise _wrong("--policy", f"{self.said.policy} has no weights at {position!r}")
+                raise wrong("--policy", f"{self.said.policy} has no weights at {position!r}")
             for arm, weight in known.items():
                 weights[row, arms[arm]] = weight
         return Target(weights)
@@ -113,26 +93,26 @@ class Question(NamedTuple):
 def question(said: Asked, learn: float | None, seed: int) -> Question:
     """Open the log and check what was said; BadParameter names the option, ConfigError the file."""
     if not 0.5 <= said.confidence < 1:
-        raise _wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
+        raise wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
     if said.least is not None and not 0 < said.least <= 1:
-        raise _wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
+        raise wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
     if learn is None and policy_of(said.policy) is None:
-        raise _wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
+        raise wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
     low, high = _pair(said.rewards)
     terms = Terms(low, high, said.least, 1 - said.confidence)
-    if not said.url.startswith(_KAFKA) and is_trial_file(said.log):
+    if of_file(said):
         if said.experiment is not None:
-            raise _wrong("--experiment", f"{said.log} is no data file")
+            raise wrong("--experiment", f"{said.log} is no data file")
         log = open_trial_log(said.log, said.part, _columns(said.columns))
         return Question(said, log, terms, learn, seed, lambda: None)
     return _own(said, terms, learn, seed)
 
 
 def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
-    backends = _backends(said)
+    backends = backends_of(said)
     try:
         declarations = read_declarations(backends.log)
-        own = OwnTrials(backends, declarations, _experiment(said, declarations.names()))
+        own = OwnTrials(backends, declarations, chosen(said, declarations.names()))
     except BaseException:
         backends.close()
         raise
@@ -140,23 +120,6 @@ def _own(said: Asked, terms: Terms, learn: float | None, seed: int) -> Question:
         low, high = own.spec.reward.bounds
         terms = terms._replace(low=low, high=high)
     return Question(said, own, terms, learn, seed, backends.close)
-
-
-def _backends(said: Asked) -> Backends:
-    if said.url.startswith(_KAFKA):
-        return open_reading(said.url)
-    if not said.log.exists():
-        raise ConfigError(f"{said.log}: no such file")
-    return open_backends(said.log, read_only=True)
-
-
-def _experiment(said: Asked, names: list[str]) -> str:
-    if said.experiment is None and len(names) > 1:
-        raise _wrong("--experiment", f"needed to choose one of {', '.join(names)}")
-    name = said.experiment or next(iter(names), "")
-    if name not in names:
-        raise _wrong("--experiment", f"{name!r} is none of {_some(names)}")
-    return name
 
 
 def _weights_file(said: Asked) -> Path:
@@ -168,7 +131,7 @@ def _weights_file(said: Asked) -> Path:
             return file
     if not Path(said.policy).is_file():
         known = ", ".join(["uniform", "logged", "column", "always:ARM", *POLICIES])
-        raise _wrong("--policy", f"{said.policy!r} is no file, and none of {known}")
+        raise wrong("--policy", f"{said.policy!r} is no file, and none of {known}")
     return Path(said.policy)
 
 
@@ -176,9 +139,9 @@ def _pair(text: str | None) -> tuple[float, float]:
     try:
         low, high = (float(part) for part in (text or "0,1").split(","))
     except ValueError:
-        raise _wrong("--rewards", f"expected two numbers such as 0,1, got {text!r}") from None
+        raise wrong("--rewards", f"expected two numbers such as 0,1, got {text!r}") from None
     if not low < high:
-        raise _wrong("--rewards", f"the first must be the smaller, got {text!r}")
+        raise wrong("--rewards", f"the first must be the smaller, got {text!r}")
     return low, high
 
 
@@ -187,13 +150,5 @@ def _columns(text: str | None) -> dict[str, str]:
     roles = ("action", "reward", "propensity", "position", "target")
     for role, _, name in pairs:
         if role not in roles or not name:
-            raise _wrong("--columns", f"expected {'|'.join(roles)}=NAME, got {role!r}")
+            raise wrong("--columns", f"expected {'|'.join(roles)}=NAME, got {role!r}")
     return {role: name for role, _, name in pairs}
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
-
-
-def _wrong(option: str, reason: str) -> typer.BadParameter:
-    return typer.BadParameter(reason, param_hint=option)

@@ -76,6 +76,8 @@ def _of_file(data: str, name: str, worth: float) -> Any:
 def _report(page: Any) -> None:
     from rich.console import Console
 
+    from croupier.cli.guardrails import report_guardrails
+
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, _WIDTH)  # a table that is cut says nothing
     console.print(f"{page['name']}: {page['trials']:,} trials in {page['periods']:,} periods\n")
@@ -84,6 +86,7 @@ def _report(page: Any) -> None:
     if held is not None:
         lift = held["ratio"] or held["difference"]
         console.print(f"\nall arms over the holdout: {_lift(held, lift)}")
+    report_guardrails(console, page.get("guardrails", []))
     console.print(f"\n{page['verdict']['text']}", style="bold")
     balance = page["balance_p"]
     shares = "not checked" if balance is None else f"p = {balance:.2g}"

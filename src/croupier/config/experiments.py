@@ -4,11 +4,11 @@ from typing import Any
 
 from croupier.config.candidates import read_candidates
 from croupier.config.fields import usable_fields
+from croupier.config.rewards import read_guardrails, read_reward
 from croupier.core.arms.prior import Prior
 from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
-from croupier.core.reward import Reward, Term
 
 
 def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experiment, ...]:
@@ -37,12 +37,15 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     reward, policy = table.pop("reward", None), table.pop("policy", None)
     prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
     diversity = table.pop("diversity", None)
+    guardrails = table.pop("guardrail", None)
     if candidates is not None:
         table.setdefault("arms", [])
     if table.get("session") == "none":
         table["session"] = None
     values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
-    values["reward"] = _reward(reward, where, problems)
+    values["reward"] = read_reward(reward, where, problems)
+    if guardrails is not None:
+        values["guardrail"] = read_guardrails(guardrails, where, problems)
     if policy is not None:
         values["policy"] = _policy(policy, where, problems)
     values["prior"] = _prior(prior, where, problems)
@@ -57,22 +60,6 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     spec = Experiment(**usable)
     problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())
     return spec
-
-
-def _reward(table: Any, where: str, problems: list[str]) -> Reward | None:
-    if table is None:
-        problems.append(f"{where}: reward: missing; expected such as {{ click = 1.0 }}")
-        return None
-    if not isinstance(table, dict):
-        problems.append(f"{where}: reward: expected a table such as {{ click = 1.0 }}")
-        return None
-    before, terms = len(problems), {}
-    for kind, term in table.items():
-        fields = term if isinstance(term, dict) else {"weight": term}
-        values = usable_fields(fields, Term, f"{where}: reward.{kind}", problems)
-        if "weight" in values:
-            terms[kind] = Term(**values)
-    return Reward(terms) if len(problems) == before else None
 
 
 def _policy(table: Any, where: str, problems: list[str]) -> Any:

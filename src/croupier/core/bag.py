@@ -40,9 +40,9 @@ class Bag:
     ) -> None:
         self.arms, self.names, self._pooled = tuple(arms), tuple(names), pooled
         rows, self._slots = ranks.shape
-        self._ranks = ranks.tolist()
+        self._places, self._ranks = ranks, ranks.tolist()
         self._shuffled, self._rows_a_point = shuffled, rows / (1.0 - shuffled or 1.0)
-        self._lots = Lots(len(arms), self._slots, groups)
+        self._lots, self._limited = Lots(len(arms), self._slots, groups), groups is not None
         count, slots, lots = len(arms), range(self._slots), np.array(self._lots.shares)
         seen = np.stack([np.bincount(ranks[:, slot], minlength=count) for slot in slots], axis=1)
         chosen = (1.0 - shuffled) / rows
@@ -77,6 +77,48 @@ class Bag:
             tuple([float32[place][slot] for slot, place in enumerate(places)]),
             tuple([included[place] for place in places]) if self._pooled else (),
         )
+
+    def tells(self, slate: Sequence[int], propensities: Sequence[float]) -> bool:
+        """Whether these are the propensities of a slate (of arm numbers) that was drawn here."""
+        place = {arm: at for at, arm in enumerate(self.arms)}
+        return len(slate) == self._slots and all(
+            arm in place and self._float32[place[arm]][slot] == propensities[slot]
+            for slot, arm in enumerate(slate)
+        )
+
+    def choices(self, slate: Sequence[int]) -> list[float] | None:
+        """P(arm in its slot | the arms above), slot by slot.
+
+        P(prefix of j) = s·(K − j)!/K! + (1 − s)·c/R with c the rankings that begin so. None where
+        slots are pooled, or groups limited: then it cannot be counted.
+
+        >>> bag = Bag((4, 7, 9), ("x", "y", "z"), np.array([[0, 1], [0, 2]]), 0.12, pooled=False)
+        >>> [round(share, 4) for share in bag.choices((4, 9))]
+        [0.92, 0.5]
+        """
+        if self._pooled or self._limited:
+            return None
+        place, share, before = {arm: at for at, arm in enumerate(self.arms)}, self._shuffled, 1.0
+        alike, found = np.ones(len(self._places), dtype=bool), []
+        for slot, arm in enumerate(slate):
+            alike &= self._places[:, slot] == place[arm]
+            share /= len(self.arms) - slot
+            prefix = share + (1.0 - self._shuffled) * float(alike.mean())
+            found.append(prefix / before)
+            before = prefix
+        return found
+
+    def heaviest(self) -> tuple[float, float]:
+        """1 over the least that any (arm, slot), and any ranking, is shown with; may be infinite.
+
+        >>> Bag((4, 7), ("x", "y"), np.array([[0, 1]]), 0.2, pooled=False).heaviest()
+        (10.0, 10.0)
+        """
+        least = self._shuffled * min(self._lots.shares) / self._slots
+        if not least:
+            return np.inf, np.inf
+        orders = float(np.prod(len(self.arms) - np.arange(self._slots, dtype=np.float64)))
+        return 1.0 / least, np.inf if self._limited else orders / self._shuffled
 
 
 @cache

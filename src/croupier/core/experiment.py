@@ -1,6 +1,5 @@
 """What an owner declares of an experiment, and what is wrong with it."""
 
-import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,34 +10,27 @@ from croupier.core.arms.prior import Prior
 from croupier.core.candidates.declared import Candidates
 from croupier.core.diversity import Diversity, group_problems
 from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
+from croupier.core.guardrail import MOST_GUARDRAILS, Guardrail
+from croupier.core.name import usable_name
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
-from croupier.core.reward import MOST_REWARD, Reward
+from croupier.core.reward import Reward, Term
 
 Sticky = Literal["session", "unit", "decision"]
 PosteriorKind = Literal["auto", "beta", "count", "normal"]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_ARMS = 65_535
 MOST_SLOTS = 64
 LEAST_BAG, MOST_BAG = 64, 16_384
 LONGEST_ARM = 200
 
+_WINDOWS = ("expose_within", "window", "lateness", "session")
 SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
 """What a slate is: one made by an older snapshot is decided under what that was declared with."""
-STORY_FIELDS = ("reward", *SLATE_FIELDS, "expose_within", "window", "lateness", "session")
+STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS)
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
 REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
-
-
-def usable_name(text: str) -> bool:
-    """Whether a text may name an experiment or an outcome kind.
-
-    >>> usable_name("top-button"), usable_name("top button")
-    (True, False)
-    """
-    return _NAME.fullmatch(text) is not None
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,11 +67,27 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     candidates: Candidates | None = None
     groups: dict[str, str] = {}
     diversity: Diversity | None = None
+    guardrail: dict[str, Guardrail] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def defaults(self) -> tuple[str, ...]:
         """What callers show when we cannot be reached, slot by slot."""
         return (self.default,) if isinstance(self.default, str) else self.default
+
+    @property
+    def guardrails(self) -> dict[str, Guardrail]:
+        """The outcomes that may not get worse, by name."""
+        return {} if self.guardrail is msgspec.UNSET else self.guardrail
+
+    @property
+    def measured(self) -> dict[str, Reward]:
+        """What is measured beside the reward: how, by the name under which it is kept."""
+        return {each.column(name): each.reward for name, each in self.guardrails.items()}
+
+    def uses(self, kind: str) -> list[Term]:
+        """What an outcome kind counts for, in the reward or a guardrail; empty: for nothing."""
+        valued = [self.reward, *(each.reward for each in self.guardrails.values())]
+        return [each.terms[kind] for each in valued if kind in each.terms]
 
     @property
     def pools(self) -> bool:
@@ -160,14 +168,13 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _reward_problems(self) -> Iterator[tuple[str, str]]:
         if not self.reward.terms:
             yield "reward", "at least one outcome kind is needed, such as { click = 1.0 }"
-        for kind, term in self.reward.terms.items():
-            reason = term.problem()
-            if reason:
-                yield f"reward.{kind}", reason
-            if not usable_name(kind) or kind == "impression":
-                yield f"reward.{kind}", "not a name for an outcome kind"
-        if self.reward.usable and max(map(abs, self.reward.bounds)) > MOST_REWARD:
-            yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
+        yield from self.reward.problems()
+        if len(self.guardrails) > MOST_GUARDRAILS:
+            yield "guardrail", f"at most {MOST_GUARDRAILS} guardrails, got {len(self.guardrails)}"
+        for name, each in self.guardrails.items():
+            if not usable_name(name):
+                yield f"guardrail.{name}", "not a name: letters, digits, '.', '_' or '-'"
+            yield from ((f"guardrail.{name}.{key}", why) for key, why in each.problems())
 
     def _belief_problems(self) -> Iterator[tuple[str, str]]:
         if self.posterior == "beta" and not self.reward.binary:

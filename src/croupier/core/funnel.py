@@ -75,7 +75,7 @@ class FunnelFold:
 
     def _outcome(self, story: Story, event: Event) -> None:
         spec = self._declarations.need(event.decision.experiment, event.decision.declaration).spec
-        if event.kind not in spec.reward.terms:
+        if event.kind not in spec.reward.terms and not spec.uses(event.kind):
             return
         if story.outcomes is None:
             story.outcomes = {}

@@ -18,7 +18,8 @@ from croupier.core.records import ArmSet, Declaration, Imported, Observation
 from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
-"""Decisions whose trials have sums; of these only `policy` trains."""
+"""Decisions whose trials have sums; of these only `policy` trains. What guardrails measure has
+sums beside them, in the stratum "policy:name" or "holdout:name", with Σ over it in place of r."""
 
 Counts = dict[tuple[str, str], int]
 """How many, by experiment and what: observations, imported, repeat, holdout, pinned, default."""
@@ -46,9 +47,14 @@ class Learned:
                 reason,
                 observation.at // period * period,
             )
-            trial = Sums.of(observation.reward, observation.propensity)
-            known = self.sums.get(key)
-            self.sums[key] = trial if known is None else known + trial
+            self._add(key, observation.reward, observation.propensity)
+            for name, value in observation.measured.items():
+                measured = key._replace(stratum=f"{reason}:{name}")
+                self._add(measured, value, observation.propensity)
+
+    def _add(self, key: StateKey, value: int, propensity: float) -> None:
+        trial, known = Sums.of(value, propensity), self.sums.get(key)
+        self.sums[key] = trial if known is None else known + trial
 
     def add_imported(self, past: Imported, period: int) -> None:
         """Take past trials that were added up elsewhere; they train, so their stratum is policy."""

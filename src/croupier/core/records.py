@@ -92,6 +92,7 @@ class Observation(Record, frozen=True, gc=False, tag="observation"):
     """One trial of one arm, the unit of learning; `reward` in millionths.
 
     `repeats` counts the later decisions of the session, carried by its first observation.
+    `measured` are the values of guardrails, in millionths, by the name that they are kept under.
     """
 
     id: bytes
@@ -106,6 +107,7 @@ class Observation(Record, frozen=True, gc=False, tag="observation"):
     reward: int
     at: int
     repeats: int = 0
+    measured: dict[str, int] = {}
 
 
 class Imported(Record, frozen=True, gc=False, tag="imported"):

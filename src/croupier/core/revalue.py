@@ -7,7 +7,7 @@ from croupier.core.records import Declaration
 
 
 def valued_by(declarations: Declarations, experiment: str, reward_version: int) -> Declarations:
-    """The older versions of an experiment, with the reward and window of a newer one.
+    """The older versions of an experiment, with reward, guardrails and window of a newer one.
 
     Versions with other sessions, slots or ranking are left out: their trials would not compare.
     """
@@ -18,7 +18,12 @@ def valued_by(declarations: Declarations, experiment: str, reward_version: int) 
     )
     for each in versions:
         if each.reward_version < reward_version and _shape(each) == _shape(now):
-            spec = replace(each.spec, reward=now.spec.reward, window=now.spec.window)
+            spec = replace(
+                each.spec,
+                reward=now.spec.reward,
+                guardrail=now.spec.guardrail,
+                window=now.spec.window,
+            )
             book.apply(
                 Declaration(
                     version=each.version, reward_version=reward_version, at=each.at, spec=spec

@@ -1,9 +1,11 @@
 """What outcomes are worth: weighted, capped counts and amounts of any kinds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import msgspec
+
+from croupier.core.name import usable_name
 
 MICRO = 1_000_000
 """Rewards, values and inverse propensities are kept as whole millionths."""
@@ -82,6 +84,17 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def usable(self) -> bool:
         """Whether it names a kind, and no term has a problem."""
         return bool(self.terms) and not any(term.problem() for term in self.terms.values())
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with it, as (key, reason)."""
+        for kind, term in self.terms.items():
+            reason = term.problem()
+            if reason:
+                yield f"reward.{kind}", reason
+            if not usable_name(kind) or kind == "impression":
+                yield f"reward.{kind}", "not a name for an outcome kind"
+        if self.usable and max(map(abs, self.bounds)) > MOST_REWARD:
+            yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
 
     @property
     def unit(self) -> float | None:

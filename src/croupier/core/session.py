@@ -66,7 +66,7 @@ class SessionFold:
 
     def close(self, key: SessionKey, state: dict[bytes, Funnel]) -> Iterable[Observation]:
         """The trials of the session's randomisation."""
-        first = min(state.values(), key=_first_seen)
+        first = min(state.values(), key=first_seen)
         declaration = self._declarations.need(key[0], key[1])
         repeats = len(state) - 1
         for slot, arm in enumerate(first.decision.slate):
@@ -87,7 +87,8 @@ class SessionFold:
         arm: int,
         repeats: int,
     ) -> Observation:
-        pooled = first.decision.inclusions
+        pooled, spec = first.decision.inclusions, declaration.spec
+        tallies = _tallies(session.values(), arm)
         return Observation(
             id=observation_id(key, arm),
             experiment=key[0],
@@ -98,9 +99,10 @@ class SessionFold:
             reward_version=declaration.reward_version,
             reason=first.decision.reason,
             propensity=(pooled or first.decision.propensities)[slot],
-            reward=declaration.spec.reward.of(_tallies(session.values(), arm)),
+            reward=spec.reward.of(tallies),
             at=first.shown[slot],
             repeats=repeats,
+            measured={name: each.of(tallies) for name, each in spec.measured.items()},
         )
 
     def _length(self, experiment: str, version: int) -> int | None:
@@ -114,7 +116,8 @@ def observation_id(key: SessionKey, arm: int) -> bytes:
     return blake2b(text, digest_size=16).digest()
 
 
-def _first_seen(funnel: Funnel) -> tuple[int, bytes]:
+def first_seen(funnel: Funnel) -> tuple[int, bytes]:
+    """When anything of a decision was first seen; of a session, the least is its randomisation."""
     return min(at for at in funnel.shown if at), funnel.decision.tracking_id
 
 

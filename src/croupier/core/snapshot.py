@@ -9,6 +9,7 @@ from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.bag import Bag
+from croupier.core.barred import Barred
 from croupier.core.diversity import Diversity, Groups
 from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
@@ -35,7 +36,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     first slot's and `further` are the others'; where slots differ only in how often they are looked
     at, `examination` says so. While an arm is `pinned` (until a time in milliseconds, 0: until
     further notice) it is shown, and nothing is learned. Under a rule of `diversity`, `groups` are
-    those of the arms.
+    those of the arms. `barred` are arms that broke a guardrail: they are not among `arms`.
     """
 
     experiment: str
@@ -59,6 +60,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     examination: tuple[float, ...] = ()
     diversity: Diversity | None = None
     groups: tuple[str, ...] = ()
+    barred: tuple[Barred, ...] = ()
 
     def limited(self) -> Groups | None:
         """The groups that arms are limited by, place by place; None without a rule that limits."""

@@ -16,7 +16,7 @@ from croupier.apps.serve.report import (
 from croupier.apps.serve.service import Service
 from croupier.core import codec
 from croupier.core.duration import format_duration
-from croupier.core.experiment import usable_name
+from croupier.core.name import usable_name
 from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.core.reward import MICRO
 from croupier.core.token import TokenError
@@ -162,13 +162,15 @@ class Ingest:
         declaration = self._service.declarations.find(decision.experiment, decision.declaration)
         if declaration is None:
             raise RefusedError("token", "token is of a declaration that is not known here")
-        value, term = report.value, declaration.spec.reward.terms.get(report.kind)
-        if term is None and report.kind != IMPRESSION:
+        spec, value = declaration.spec, report.value
+        terms = spec.uses(report.kind)
+        if not terms and report.kind != IMPRESSION:
             self._service.counters["without_effect", decision.experiment] += 1
         if value is None:
-            if term is not None and term.of == "value":
+            if any(term.of == "value" for term in terms):
+                what = "reward" if report.kind in spec.reward.terms else "guardrail"
                 raise RefusedError(
-                    "value", f"value is required: the reward of {report.kind} is one"
+                    "value", f"value is required: the {what} of {report.kind} is one"
                 )
             return 0
         if not 0 <= value <= _MOST_VALUE:

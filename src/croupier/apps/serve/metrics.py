@@ -107,6 +107,24 @@ class ServiceMetrics(Collector):
         yield version
         yield age
         yield weight
+        yield from self._barred()
+
+    def _barred(self) -> Iterable[Metric]:
+        """Arms that a guardrail keeps from being shown; nothing where no guardrail is declared."""
+        book = self._service.declarations
+        guarded = [n for n in self._service.experiments if book.latest(n).spec.guardrails]
+        metric = GaugeMetricFamily(
+            "croupier_barred_arms",
+            "Arms that are shown no more because they broke a guardrail",
+            labels=["experiment", "guardrail"],
+        )
+        for name in guarded:
+            snapshot = self._service.snapshot(name)
+            found = [each.guardrail for each in snapshot.barred] if snapshot else []
+            for guardrail in book.latest(name).spec.guardrails:
+                metric.add_metric([name, guardrail], found.count(guardrail))
+        if guarded:
+            yield metric
 
     def _learned(self) -> Iterable[Metric]:
         standing = self._service.states.load(sums=False)

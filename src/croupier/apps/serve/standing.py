@@ -34,7 +34,8 @@ class ArmPage(Estimate, omit_defaults=True):
     """One arm: whether it is drawn, how likely it is to be shown now, and what is known of it.
 
     `slots` are the same estimates slot by slot, where each slot learns for itself; `group` is
-    left out for an arm of none.
+    left out for an arm of none. `barred` says which guardrail an active arm broke, that is not
+    shown any more.
     """
 
     arm: str
@@ -42,6 +43,7 @@ class ArmPage(Estimate, omit_defaults=True):
     weight: float
     slots: list[Estimate] | None = None
     group: str = ""
+    barred: str | None = None
 
 
 class Page(msgspec.Struct):
@@ -83,6 +85,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
     declaration, arm_set = service.declarations.latest(name), service.declarations.arms(name)
     spec, snapshot = declaration.spec, service.snapshot(name)
     weights = dict(zip(snapshot.arms, snapshot.weights, strict=True)) if snapshot else {}
+    barred = {each.arm: each.reason for each in snapshot.barred} if snapshot else {}
     rows = [
         row for row in standing.sums.items() if row[0].reward_version == declaration.reward_version
     ]
@@ -118,6 +121,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
                 None
                 if by_slot is None
                 else [by_slot[arm.number, slot] for slot in range(spec.slots)],
+                barred.get(arm.number),
             )
             for arm in arm_set.arms
         ],
@@ -148,11 +152,21 @@ def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sum
     return found
 
 
-def _arm(arm: Arm, weight: float, sums: Sums, by_slot: list[Sums] | None) -> ArmPage:
+def _arm(
+    arm: Arm, weight: float, sums: Sums, by_slot: list[Sums] | None, barred: str | None
+) -> ArmPage:
     known = _estimate(sums)
     slots = None if by_slot is None else [_estimate(each) for each in by_slot]
     return ArmPage(
-        known.n, known.reward_sum, known.mean, arm.name, arm.status, weight, slots, arm.group
+        known.n,
+        known.reward_sum,
+        known.mean,
+        arm.name,
+        arm.status,
+        weight,
+        slots,
+        arm.group,
+        barred,
     )
 
 

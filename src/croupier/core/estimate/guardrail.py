@@ -1,39 +1,109 @@
 """An outcome that may not get worse: who keeps it, and who broke it."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
-from croupier.core.estimate.anytime import difference_sequence
-from croupier.core.estimate.contrast import ALPHA, Contrast
-from croupier.core.estimate.lift import Interval
+import numpy as np
+from numpy.typing import NDArray
 
+from croupier.core.arms.dispersion import dispersion
+from croupier.core.arms.panels import FloatArray
+from croupier.core.estimate.anytime import LEAST_SUCCESSES, difference_sequence
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.contrast import ALPHA, Between, Contrast
+from croupier.core.guardrail import Guardrail
+
+Booleans = NDArray[np.bool_]
 Kept = Literal["kept", "open", "broken"]
 
 
-def guardrail(
-    contrast: Contrast,
-    margin: float,
-    worse: Literal["more", "less"],
-    comparisons: int = 1,
-    dispersion: float = 1.0,
-) -> tuple[Kept, Interval]:
-    """Whether an arm's second outcome is worse than the default's by more than `margin` a trial.
+class Judged(NamedTuple):
+    """Of each arm against the default: the difference, once and at any time, and what follows."""
 
-    `contrast` is of that outcome's sums, arm against default, over all periods. An arm has broken
-    it when every difference that is left in the confidence sequence is worse than the margin, and
-    keeps it when none is; so it may be asked at every refresh, and a sound arm is ever called
-    broken with probability 5 % at most, all arms together.
+    once: Between
+    anytime: Between
+    broken: Booleans
+    kept: Booleans
 
-    >>> import numpy as np
-    >>> refunds = Contrast(*map(np.array, (90.0, 30.0, 70.0, 30.0, 100.0, 1500.0)))
-    >>> guardrail(refunds, 0.01, "more")[0], guardrail(refunds, 0.1, "more")[0]
-    ('broken', 'kept')
+    def stands(self, place: int) -> Kept:
+        """What is known of one arm."""
+        return "broken" if self.broken[place] else "kept" if self.kept[place] else "open"
+
+
+def judge(cells: Cells, default: Sequence[int], declared: Guardrail, shared_by: int) -> Judged:
+    """Whether arms' second outcome is worse than the default's by more than the margin a trial.
+
+    `cells` are the sums of that outcome, shape (T, K); `default` are the places of the default's
+    arms. An arm has broken it when every difference that is left in the confidence sequence is
+    worse than the margin, and keeps it when none is; so it may be asked at every refresh, and a
+    sound arm is ever called broken with probability 5 % at most, over all `shared_by` comparisons
+    (arms and guardrails) together. The side that has more of the outcome must have had it often
+    enough, (Σy)²/Σy² ≥ 25: before, sums are not as good as normal. Nor is the sequence ever surer
+    than if the outcomes of both scattered about their common mean.
+
+    >>> n, refunds = np.array([[1500.0, 1500.0]]), np.array([[30.0, 90.0]])  # 2 % and 6 %
+    >>> cells = Cells(n, refunds, refunds, *[n] * 5)
+    >>> from croupier.core.reward import Reward, Term
+    >>> one = Guardrail(Reward({"refund": Term(1.0)}), margin=0.01)
+    >>> found = judge(cells, [0], one, 1)
+    >>> found.stands(1), round(float(found.anytime.low[1]), 3), round(float(found.anytime.high[1]), 3)
+    ('broken', 0.015, 0.065)
 
     Source: Johari, Pekelis & Walsh 2015, Always Valid Inference (arXiv 1512.04922), for the rule;
     `anytime` for the sequence.
+    """  # noqa: E501
+    factor = dispersion(cells.n, cells.r, cells.r2).factor
+    arms, other = Cells(*(each.T for each in cells)), cells.arms(default).together()
+    return compare(arms, other, declared, shared_by, factor)
+
+
+def compare(
+    arms: Cells, other: Cells, declared: Guardrail, shared_by: int, factor: float = 1.0
+) -> Judged:
+    """The same of arms (…, T) against another (T,), with variances widened by a factor."""
+    total = _contrast(arms, other).total()
+    often = [_often(each.r.sum(axis=-1), each.r2.sum(axis=-1)) for each in (arms, other)]
+    once = total.difference(ALPHA, factor)
+    anytime = difference_sequence(total, ALPHA / max(shared_by, 1), factor)
+    return _judged(once, anytime, declared, often)
+
+
+def at_each_look(arms: Cells, other: Cells, declared: Guardrail, shared_by: int) -> Judged:
+    """The same at the end of each period, shape (…, T): what would have been found by then."""
+    so_far = _contrast(arms, other).so_far()
+    often = [
+        _often(np.cumsum(each.r, axis=-1), np.cumsum(each.r2, axis=-1)) for each in (arms, other)
+    ]
+    anytime = difference_sequence(so_far, ALPHA / max(shared_by, 1))
+    return _judged(so_far.difference(), anytime, declared, often)
+
+
+def _contrast(arms: Cells, other: Cells) -> Contrast:
+    """The contrast of each period, no surer than if both scattered about their common mean.
+
+    An arm that always fails beside a default that never does shows no scatter at all within either.
     """
-    found = difference_sequence(contrast, ALPHA / max(comparisons, 1), dispersion)
-    least, most = float(found.low), float(found.high)
-    if worse == "less":
+    found = Contrast.of(arms, other)
+    n1, n0 = np.maximum(arms.n, 1.0), np.maximum(other.n, 1.0)
+    scatter = arms.r2 + other.r2 - (arms.r + other.r) ** 2 / (n1 + n0)
+    pooled = np.maximum(scatter, 0.0) / (n1 + n0 - 1.0)
+    together = found.size**2 * (1.0 / n1 + 1.0 / n0) * pooled
+    noise1 = np.where(found.noise1 + found.noise0 > 0, found.noise1, together)
+    return found._replace(noise1=noise1, alike=np.maximum(found.alike, together))
+
+
+def _judged(
+    once: Between, anytime: Between, declared: Guardrail, often: Sequence[Booleans]
+) -> Judged:
+    least, most = anytime.low, anytime.high
+    if declared.worse == "less":
         least, most = -most, -least
-    kept: Kept = "broken" if least > margin else "kept" if most <= margin else "open"
-    return kept, Interval.of(found)
+    broken = np.asarray(least > declared.margin)
+    kept = np.asarray(most <= declared.margin)
+    enough = often[0 if declared.worse == "more" else 1]
+    return Judged(once, anytime, broken & enough, kept & (often[0] | often[1]))
+
+
+def _often(total: FloatArray, squares: FloatArray) -> Booleans:
+    """Whether an outcome was seen often enough for its sums to be judged."""
+    return np.asarray((squares > 0) & (total**2 >= LEAST_SUCCESSES * squares))

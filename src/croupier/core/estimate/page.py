@@ -7,6 +7,7 @@ import msgspec
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import ripe
 from croupier.core.estimate.balance import Balance
+from croupier.core.estimate.guarded import GuardrailEstimate, guarded
 from croupier.core.estimate.lift import Interval, Lift
 from croupier.core.estimate.panel import Known, Panel
 from croupier.core.estimate.verdict import Verdict, decide
@@ -35,7 +36,8 @@ class Estimates(msgspec.Struct, frozen=True):
 
     `holdout` compares the policy as a whole with the holdout. `dispersion` is φ, `widened` the
     factor that variances were multiplied by. `balance_p` is the anytime-valid p of the
-    sample-ratio check over all arms, `balance_alarm` whether it is below 1e-4.
+    sample-ratio check over all arms, `balance_alarm` whether it is below 1e-4. `guardrails` are
+    there where any are declared.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Estimates(msgspec.Struct, frozen=True):
     balance_p: float | None
     balance_alarm: bool
     verdict: Verdict
+    guardrails: list[GuardrailEstimate] | msgspec.UnsetType = msgspec.UNSET
 
 
 def estimates(known: Known, worth: float = 0.0) -> Estimates:
@@ -69,6 +72,7 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
         balance_p=None if checked is None else checked.least,
         balance_alarm=checked is not None and checked.alarm,
         verdict=_verdict(panel, lines, checked, worth),
+        guardrails=guarded(panel) or msgspec.UNSET,
     )
 
 

@@ -39,7 +39,7 @@ class Panel:
         spec, version = known.declaration.spec, known.declaration.reward_version
         rows = {key: sums for key, sums in known.rows.items() if key.reward_version == version}
         strata = [(stratum, arm.number) for stratum in ("policy", "holdout") for arm in self.arms]
-        both = Cells.of(rows, strata)
+        self.rows, both = rows, Cells.of(rows, strata)
         self.periods = Cells.periods(rows, strata)
         self.policy = both.arms(slice(len(self.arms)))
         self.held_out = both.arms(slice(len(self.arms), None)).together()

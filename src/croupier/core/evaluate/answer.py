@@ -34,7 +34,8 @@ def _finite(end: float) -> float | None:
 class Answer(msgspec.Struct):
     """What a log says about a policy: either `estimates`, or `refused` with every reason.
 
-    Where it is refused the numbers are in `refused_estimates`, for whoever looks for the fault.
+    Where it is refused the numbers are in `refused_estimates`, for whoever looks for the fault. Of
+    rankings each estimator stands or is refused alone: `refused_by` says why, by its name.
     """
 
     log: str
@@ -50,3 +51,4 @@ class Answer(msgspec.Struct):
     wrong: list[str] = []
     left_out: dict[str, int] = {}
     learned_from: int = 0
+    refused_by: dict[str, list[str]] = {}

@@ -1,5 +1,7 @@
 """Many runs of one bandit at once, in batches: what estimates are tried on."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import special
 
@@ -28,7 +30,7 @@ def thompson_shares(mean: FloatArray, deviation: FloatArray) -> FloatArray:
 
 def play(
     rates: FloatArray,
-    batch: int,
+    batch: int | Sequence[int],
     runs: int,
     dice: np.random.Generator,
     *,
@@ -37,28 +39,30 @@ def play(
 ) -> Cells:
     """Thompson sampling with a floor on rewards of 0 or 1, `runs` times: cells (runs, T, K).
 
-    `rates` are the arms' rates by period, shape (T, K); each period is one batch drawn with the
-    shares that the trials before it suggest: Beta(1, 1) beliefs, taken as normal.
+    `rates` are the arms' rates by period, shape (T, K); each period is one batch (of a size of its
+    own, where several are given) drawn with the shares that the trials before it suggest:
+    Beta(1, 1) beliefs, taken as normal.
 
     >>> cells = play(np.full((3, 2), 0.5), 100, 7, np.random.default_rng(1))
     >>> cells.n.shape, bool(np.all(cells.n.sum(axis=-1) == 100.0))
     ((7, 3, 2), True)
     """
     periods, arms = rates.shape
+    sizes = np.broadcast_to(batch, periods)
     shown, earned, shares = np.zeros((3, runs, periods, arms))
+    n, r = np.zeros((2, runs, arms))
     for period in range(periods):
         if deconfounded:
             effects = Effects.fit(shown[:, :period], earned[:, :period])
             n = effects.trials
             r = n * np.clip(effects.mean, 0.0, 1.0)
-        else:
-            n, r = shown[:, :period].sum(axis=1), earned[:, :period].sum(axis=1)
         a, b = 1.0 + r, 1.0 + n - r
         mean = a / (a + b)
         best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
         shares[:, period] = floor + (1.0 - arms * floor) * best
-        shown[:, period] = dice.multinomial(batch, shares[:, period])
+        shown[:, period] = dice.multinomial(sizes[period], shares[:, period])
         earned[:, period] = dice.binomial(shown[:, period].astype(np.int64), rates[period])
+        n, r = n + shown[:, period], r + earned[:, period]
     w = 1.0 / shares
     wr = w * earned
     return Cells(shown, earned, earned, w * shown, w * w * shown, wr, w * wr, w * wr)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from croupier.core.columns import Column
 from croupier.core.declarations import Declarations
 from croupier.core.records import ArmSet, Decision, Event, Funnel, Imported, Observation
@@ -73,6 +75,9 @@ OBSERVATIONS_SHEET = Sheet(
         Column("propensity", "number", "the share that this arm was drawn with"),
         Column("reward", "number", "what the trial earned; a whole number of millionths"),
         Column("repeats", "whole", "later decisions of the session"),
+        Column(
+            "measured", "text", "what guardrails measured, as JSON; null where none is declared"
+        ),
     ),
 )
 IMPORTS_SHEET = Sheet(
@@ -160,7 +165,7 @@ def observations(one: Observation, stamp: int, names: Names) -> Iterator[Row]:
     yield (
         stamp, one.at, one.experiment, one.id.hex(), names.of(one.experiment, one.arm), one.arm,
         one.slot, one.unit.hex(), one.declaration, one.reward_version, one.reason,
-        one.propensity, one.reward / MICRO, one.repeats,
+        one.propensity, one.reward / MICRO, one.repeats, _measured(one),
     )  # fmt: skip
 
 
@@ -180,3 +185,8 @@ def arm_sets(one: ArmSet, stamp: int, _: Names) -> Iterator[Row]:
             stamp, one.at, one.experiment, one.version, one.by, one.change, arm.name, arm.number,
             arm.status, arm.group or None, pinned, (one.pinned_until or None) if pinned else None,
         )  # fmt: skip
+
+
+def _measured(one: Observation) -> str | None:
+    values = {name: value / MICRO for name, value in one.measured.items()}
+    return msgspec.json.encode(values).decode() if values else None

@@ -34,6 +34,9 @@ SNAPSHOTS_SHEET = Sheet(
         Column("pinned", "flag", "whether it alone is shown"),
         Column("posterior", "text", "parameters of what is believed of this arm, as JSON"),
         Column("further", "texts", "the same of slots 1, 2, … where each learns for itself"),
+        Column(
+            "barred", "text", "the guardrail that the arm broke, and how; null: it may be shown"
+        ),
     ),
 )
 
@@ -77,7 +80,7 @@ def _newest_first(cache: SnapshotCache, name: str, span: Span) -> Iterator[Snaps
 
 
 def rows(snapshot: Snapshot) -> Iterator[Sequence[object]]:
-    """One row an arm."""
+    """One row an arm; those that are barred come last, without a posterior."""
     first, *further = (
         msgspec.to_builtins(each) for each in (snapshot.posterior, *snapshot.further)
     )
@@ -88,7 +91,15 @@ def rows(snapshot: Snapshot) -> Iterator[Sequence[object]]:
             snapshot.reward_version, snapshot.watermark or None, policy, snapshot.names[place],
             number, snapshot.slots, snapshot.weights[place], number == snapshot.pinned,
             _of_arm(first, place, arms), [_of_arm(each, place, arms) for each in further] or None,
+            None,
         )  # fmt: skip
+    for barred in snapshot.barred:
+        if barred.arm not in snapshot.arms:
+            yield (
+                snapshot.at, snapshot.experiment, snapshot.version, snapshot.declaration,
+                snapshot.reward_version, snapshot.watermark or None, policy, barred.name,
+                barred.arm, snapshot.slots, 0.0, False, None, None, barred.reason,
+            )  # fmt: skip
 
 
 def _of_arm(posterior: dict[str, Any], place: int, arms: int) -> str:

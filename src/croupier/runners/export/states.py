@@ -37,7 +37,11 @@ STATES_SHEET = Sheet(
         Column("arm_number", "whole", "its number, for ever"),
         Column("slot", "whole", "place in the slate"),
         Column("reward_version", "whole", "version of the reward; numbers of two never compare"),
-        Column("stratum", "text", "policy trains; holdout compares"),
+        Column(
+            "stratum",
+            "text",
+            "policy trains; holdout compares; policy:x is what guardrail x measured",
+        ),
         *SUMS,
     ),
 )

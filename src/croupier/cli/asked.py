@@ -1,0 +1,62 @@
+"""What was said of an evaluation on the command line, and the log that it names."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from croupier.config.backends import Backends, open_backends
+from croupier.config.errors import ConfigError
+from croupier.config.services import open_reading
+from croupier.config.trial_logs import is_trial_file
+
+_KAFKA = "kafka://"
+
+
+class Asked(NamedTuple):
+    """What was said on the command line; None where nothing was."""
+
+    log: Path
+    policy: str
+    experiment: str | None = None
+    part: str | None = None
+    columns: str | None = None
+    rewards: str | None = None
+    least: float | None = None
+    confidence: float = 0.95
+    url: str = ""
+    """The log as it was said; a path has no //."""
+
+
+def backends_of(said: Asked) -> Backends:
+    """The data file, or the services, that the log is in; ConfigError when there is none."""
+    if said.url.startswith(_KAFKA):
+        return open_reading(said.url)
+    if not said.log.exists():
+        raise ConfigError(f"{said.log}: no such file")
+    return open_backends(said.log, read_only=True)
+
+
+def of_file(said: Asked) -> bool:
+    """Whether the log is a file of trials, not Croupier's own."""
+    return not said.url.startswith(_KAFKA) and is_trial_file(said.log)
+
+
+def chosen(said: Asked, names: list[str]) -> str:
+    """The experiment that was named, or the only one there is."""
+    if said.experiment is None and len(names) > 1:
+        raise wrong("--experiment", f"needed to choose one of {', '.join(names)}")
+    name = said.experiment or next(iter(names), "")
+    if name not in names:
+        raise wrong("--experiment", f"{name!r} is none of {some(names)}")
+    return name
+
+
+def some(names: list[str]) -> str:
+    """A dozen names."""
+    return ", ".join(names[:12]) + (" …" if len(names) > 12 else "")
+
+
+def wrong(option: str, reason: str) -> typer.BadParameter:
+    """The error that names an option and what is wrong with it."""
+    return typer.BadParameter(reason, param_hint=option)

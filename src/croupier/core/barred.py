@@ -1,0 +1,69 @@
+"""Arms that are shown no more because they broke a guardrail."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+import msgspec
+from msgspec.structs import replace
+
+from croupier.core.guardrail import Guardrail, Worse
+from croupier.core.records import ArmSet
+
+
+class Barred(msgspec.Struct, frozen=True):
+    """An arm (its number and name), the guardrail that it broke, `since` when, milliseconds.
+
+    `value`, `low` and `high` are the difference from the default a trial, and its confidence
+    sequence, as they were found then; `column` and `margin` say what was measured and allowed.
+    """
+
+    arm: int
+    name: str
+    guardrail: str
+    since: int
+    value: float
+    low: float
+    high: float
+    column: str
+    margin: float
+    worse: Worse
+
+    @property
+    def reason(self) -> str:
+        """In words.
+
+        >>> Barred(2, "b", "refund", 0, 0.04, 0.021, 0.059, "refund:0", 0.01, "more").reason
+        'guardrail refund: +0.04 a trial against the default (+0.021 to +0.059), more than 0.01 more'
+        """  # noqa: E501
+        return (
+            f"guardrail {self.guardrail}: {self.value:+.4g} a trial against the default "
+            f"({self.low:+.4g} to {self.high:+.4g}), more than {self.margin:g} {self.worse}"
+        )
+
+
+def still(before: Iterable[Barred], declared: Mapping[str, Guardrail]) -> list[Barred]:
+    """Those that stay barred: what was broken once is, while the guardrail is declared as it was.
+
+    No trial of the arm comes any more, so that no later look could acquit it but by chance.
+    """
+    return [
+        one
+        for one in before
+        if (rule := declared.get(one.guardrail)) is not None
+        and (one.column, one.margin, one.worse)
+        == (rule.column(one.guardrail), rule.margin, rule.worse)
+    ]
+
+
+def without(arms: ArmSet, barred: Collection[Barred]) -> ArmSet:
+    """The arms to publish: barred ones count as paused, but for one that an owner has pinned.
+
+    Where that would leave none to show, all stay: somebody has paused the default.
+    """
+    out = {each.arm for each in barred} - {arms.pinned}
+    if not any(arm.status == "active" and arm.number not in out for arm in arms.arms):
+        return arms
+    left = tuple(
+        replace(arm, status="paused") if arm.status == "active" and arm.number in out else arm
+        for arm in arms.arms
+    )
+    return arms if left == arms.arms else replace(arms, arms=left)

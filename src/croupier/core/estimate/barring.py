@@ -1,0 +1,69 @@
+"""Which arms broke a guardrail by now: what learning keeps out of what it publishes."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from croupier.core.arms.table import ArmTable
+from croupier.core.barred import Barred, still
+from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.guardrail import judge
+from croupier.core.experiment import Experiment
+from croupier.core.records import ArmSet
+
+Tables = Mapping[str, Mapping[int, ArmTable]]
+"""What was measured: sums by the name that they are kept under, and by slot."""
+
+
+def bar(
+    spec: Experiment, arms: ArmSet, tables: Tables, at: int, before: Iterable[Barred] = ()
+) -> tuple[Barred, ...]:
+    """Every arm that is barred at `at`: those `before` that still are, and those found broken now.
+
+    Each guardrail compares every arm but the default's with the default, period by period; the
+    error of 5 % is shared between all of these comparisons.
+    """
+    default = {arm.number for arm in arms.arms if arm.name in spec.defaults}
+    found = {
+        (each.guardrail, each.arm): each
+        for each in still(before, spec.guardrails)
+        if each.arm not in default
+    }
+    numbers, names = [arm.number for arm in arms.arms], [arm.name for arm in arms.arms]
+    shared = comparisons(len(numbers) - len(default), len(spec.guardrails))
+    places = [place for place, number in enumerate(numbers) if number in default]
+    for name, declared in spec.guardrails.items():
+        column = declared.column(name)
+        cells = _cells(tables.get(column, {}), numbers)
+        if not cells.n.size:
+            continue
+        judged = judge(cells, places, declared, shared)
+        for place in np.flatnonzero(judged.broken).tolist():
+            number, sequence = numbers[place], judged.anytime
+            if number not in default and (name, number) not in found:
+                value, low, high = (float(each[place]) for each in sequence)
+                found[name, number] = Barred(
+                    number, names[place], name, at, value, low, high, column,
+                    declared.margin, declared.worse,
+                )  # fmt: skip
+    return tuple(found[place] for place in sorted(found))
+
+
+def comparisons(arms: int, guardrails: int) -> int:
+    """How many comparisons share the error."""
+    return max(arms, 1) * max(guardrails, 1)
+
+
+def _cells(tables: Mapping[int, ArmTable], numbers: list[int]) -> Cells:
+    """The periods of all slots one below the other, and all arms beside each other."""
+    parts = [np.zeros((3, 0, len(numbers)))]
+    for slot in sorted(tables):
+        everyone, columns = tables[slot].periods(0, 1, np.ones_like)
+        part = np.zeros((3, columns.shape[1], len(numbers)))
+        places = {number: place for place, number in enumerate(everyone)}
+        known = [(place, places[n]) for place, n in enumerate(numbers) if n in places]
+        for place, column in known:
+            part[..., place] = columns[..., column]
+        parts.append(part)
+    n, r, r2 = np.concatenate(parts, axis=1)
+    return Cells(n, r, r2, n, n, r, r, r2)

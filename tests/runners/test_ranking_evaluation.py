@@ -1,0 +1,164 @@
+"""Rankings on Croupier's own slates: the truth is in the intervals, and what is unknown refused."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from croupier.config.backends import Backends, open_backends
+from croupier.config.settings import parse_settings
+from croupier.core import codec
+from croupier.core.arms.bernoulli import Beta
+from croupier.core.bag import Bag
+from croupier.core.declarations import Declarations
+from croupier.core.evaluate.answer import Answer
+from croupier.core.evaluate.slates import RankingTarget
+from croupier.core.policies.thompson import Thompson
+from croupier.core.records import Decision, Funnel
+from croupier.core.snapshot import Snapshot, pack_ranks
+from croupier.ports import FUNNELS, Commit
+from croupier.runners.declare import declare, read_declarations
+from croupier.runners.own_slates import OwnSlates
+from croupier.runners.ranking_evaluation import evaluate_rankings
+from tests.cli.command import CommandLine
+
+TOML = """
+[[experiment]]
+name = "list"
+arms = ["a", "b", "c", "d"]
+default = ["a", "b"]
+slots = 2
+ranking = "slots"
+session = "none"
+reward = { click = 1.0 }
+"""
+RATES = np.array([[0.1, 0.2, 0.3, 0.4], [0.05, 0.3, 0.1, 0.2]])
+ROUNDS = 3_000
+FLOOR = 0.1  # a share of 0.4 is shuffled
+
+
+def snapshot() -> Snapshot:
+    """1 ranking in 2 is a, b; the others c, a and d, c."""
+    ranks = np.array([[0, 1, 2, 3], [0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 0, 1]])
+    belief = Beta((1.0,) * 4, (1.0,) * 4)
+    return Snapshot(
+        experiment="list", version=1, at=1, declaration=1, reward_version=1, watermark=0,
+        arms=(0, 1, 2, 3), names=("a", "b", "c", "d"), weights=(0.5,) * 4, posterior=belief,
+        policy=Thompson(floor=FLOOR), slots=2, ranking="slots", rankings=pack_ranks(ranks),
+        further=(belief,),
+    )  # fmt: skip
+
+
+MENU = snapshot().menu()
+
+
+def funnel(number: int, dice: np.random.Generator, cascade: float) -> Funnel:
+    """A slate that was drawn; below a click `cascade` of the second slot's rate is left."""
+    assert isinstance(MENU, Bag)
+    arms, _, _, float32, _ = MENU.draw(dice.bytes(64))
+    first = dice.random() < RATES[0, arms[0]]
+    second = dice.random() < RATES[1, arms[1]] * (cascade if first else 1.0)
+    decision = Decision(
+        tracking_id=(1_000 + number).to_bytes(6, "big") + number.to_bytes(9, "big"),
+        experiment="list", unit=dice.bytes(16), session=0, declaration=1, snapshot=1,
+        slate=arms, propensities=float32,
+        reason="holdout" if number % 100 == 99 else "policy",
+    )  # fmt: skip
+    told = tuple({"click": (1, 0)} if each else {} for each in (first, second))
+    return Funnel(decision=decision, shown=(2_000 + number,) * 2, outcomes=told)
+
+
+def fill(folder: Path, cascade: float, rounds: int = ROUNDS) -> tuple[Backends, Declarations]:
+    backends, dice = open_backends(folder / "croupier.db"), np.random.default_rng(8)
+    declare(parse_settings(TOML), backends.log, backends.clock)
+    backends.cache.put(snapshot())
+    funnels = [codec.encode(funnel(number, dice, cascade)) for number in range(rounds)]
+    other = funnel(rounds, dice, cascade)
+    restricted = msgspec.structs.replace(other.decision, propensities=(0.5, 0.5))
+    funnels.append(codec.encode(msgspec.structs.replace(other, decision=restricted)))
+    positions = backends.states.load().positions
+    backends.states.commit(Commit(positions, 10**10, since=positions, output={FUNNELS: funnels}))
+    return backends, read_declarations(backends.log)
+
+
+@pytest.fixture(scope="module", params=[1.0, 0.2])
+def filled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Backends, Declarations, float, Path]]:
+    folder = tmp_path_factory.mktemp("slates")
+    backends, declarations = fill(folder, request.param)
+    yield backends, declarations, request.param, folder / "croupier.db"
+    backends.close()
+
+
+def worth(order: tuple[int, int], cascade: float) -> float:
+    first, second = RATES[0, order[0]], RATES[1, order[1]]
+    return float(first + second * (1 - first + first * cascade))
+
+
+def asked(filled: tuple[Backends, Declarations, float, Path], target: RankingTarget) -> Answer:
+    log = OwnSlates(filled[0], filled[1], "list")
+    return evaluate_rankings(log, "list", "asked", target, 0.05)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (3, 2)])
+def test_the_truth_is_in_the_intervals_of_what_is_right(
+    filled: tuple[Backends, Declarations, float, Path], order: tuple[int, int]
+) -> None:
+    """Where what stands above matters, item-position is not asked to be right."""
+    found, true = asked(filled, RankingTarget(order=order)), worth(order, filled[2])
+    assert found.refused == []
+    assert found.estimates is not None
+    right = ["cascade", "cascade_dr"] + ["item_position"] * (filled[2] == 1.0)
+    for name in right:
+        each = found.estimates[name]
+        assert each.low is not None
+        assert each.high is not None
+        assert each.low <= true <= each.high
+        assert each.value == pytest.approx(true, abs=0.09)
+    assert found.left_out == {"holdout": ROUNDS // 100, "a restricted request": 1}
+
+
+def test_the_logged_policy_gives_the_logged_mean(
+    filled: tuple[Backends, Declarations, float, Path],
+) -> None:
+    found = asked(filled, RankingTarget())
+    assert found.estimates is not None
+    assert found.estimates["item_position"].value == pytest.approx(found.logged.value)
+    assert found.estimates["cascade"].value == pytest.approx(found.logged.value)
+
+
+def test_every_ranking_alike(filled: tuple[Backends, Declarations, float, Path]) -> None:
+    true = np.mean([worth((a, b), filled[2]) for a in range(4) for b in range(4) if a != b])
+    found = asked(filled, RankingTarget(among=(0, 1, 2, 3)))
+    assert found.estimates is not None
+    for name in ("cascade", "cascade_dr"):
+        assert found.estimates[name].value == pytest.approx(float(true), abs=0.06)
+
+
+def test_the_command_answers_and_refuses(
+    filled: tuple[Backends, Declarations, float, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    croupier = CommandLine(monkeypatch, capsys)
+    told = croupier("evaluate", filled[3], "--policy", "ranking:a,b", "--json")
+    assert told.code == 0, told.err
+    assert set(told.json()["estimates"]) == {"item_position", "cascade", "cascade_dr"}
+    assert told.json()["diagnostics"]["effective"] > 1_000
+    for policy, why in (("a,x", "'x' is none of"), ("a", "expected 2 different arms")):
+        wrong = croupier("evaluate", filled[3], "--policy", f"ranking:{policy}")
+        assert wrong.code == 2
+        assert why in wrong.err
+
+
+def test_few_slates_are_refused_by_each_estimator(tmp_path: Path) -> None:
+    backends, declarations = fill(tmp_path, 1.0, rounds=60)
+    found = evaluate_rankings(
+        OwnSlates(backends, declarations, "list"), "list", "asked", RankingTarget((1, 0)), 0.05
+    )
+    backends.close()
+    assert found.estimates is None
+    assert {each.partition(":")[0] for each in found.refused} >= {"cascade", "cascade_dr"}

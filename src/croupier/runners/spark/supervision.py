@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from croupier.ports import UnusableError
-from croupier.runners.spark.folding import MisfitError
+from croupier.runners.spark.misfit import MisfitError
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2

@@ -77,12 +77,14 @@ class Supervised:
                     + ("A new checkpoint does not help" if aside else "--recover sets it aside")
                 ) from failure
             aside = True
-            _LOG.error(
-                "%s: checkpoint %s set aside: %s",
-                self._name,
-                self._set_aside(),
-                _first_line(failure),
-            )
+            self._begin_another(_first_line(failure))
+
+    def _begin_another(self, reason: str) -> None:
+        try:
+            before = self._set_aside()
+        except OSError as error:
+            raise UnusableError(f"{self._name}: {_first_line(error)}; {reason}") from error
+        _LOG.error("%s: checkpoint %s set aside: %s", self._name, before, reason)
 
     def _watch(self, start: Callable[[], Any], turn: Callable[[], object]) -> BaseException | None:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from croupier.config.services import Services, open_stores
+from croupier.config.services import Services, Stores, open_stores
 from croupier.config.spark import SparkSettings
 from tests.laws.test_chain import text
 from tests.services.service import ROOT, free_port
@@ -36,20 +36,30 @@ def master(spark: SparkSettings, tmp_path: Path) -> Iterator[str]:
         one.stop()
 
 
-def packed(folder: Path) -> Path:
-    """An archive with shop/bin/python in it, as venv-pack makes one: here it only leads to ours."""
-    python = folder / "python"
+@pytest.fixture
+def stores(services: Services) -> Iterator[Stores]:
+    opened = open_stores(services)
+    yield opened
+    opened.close()
+
+
+def pack(folder: Path) -> None:
+    """shop/bin/python, and it in shop.tar.gz, as venv-pack makes one: here it only leads to ours.
+
+    The driver, too, starts Python workers: it finds what the executors unpack where it was packed.
+    """
+    python = folder / "shop" / "bin" / "python"
+    python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(0o755)
     with tarfile.open(folder / "shop.tar.gz", "w:gz") as archive:
         archive.add(python, "bin/python")
-    return folder / "shop.tar.gz"
 
 
 def test_submitted_it_joins(
-    services: Services, spark: SparkSettings, master: str, tmp_path: Path
+    services: Services, spark: SparkSettings, stores: Stores, master: str, tmp_path: Path
 ) -> None:
-    stores = open_stores(services)
+    pack(tmp_path)
     tale = read_back(stores.log, tell_on(stores.log, seed=2, decisions=60, seconds=1))
     words = _HOWTO.read_text()
     script = re.search(r"```python\n(.*?)```", words, re.DOTALL)
@@ -62,7 +72,7 @@ def test_submitted_it_joins(
         **{key: value for key, value in spark.options.items() if key != "spark.jars"},
     }
     command = [str(spark_home() / "bin/spark-submit"), "--master", master]
-    command += ["--archives", f"{packed(tmp_path)}#shop"]
+    command += ["--archives", "shop.tar.gz#shop"]
     command += ["--jars", ",".join(str(JARS / one) for one in jars)]
     for key, value in options.items():
         command += ["--conf", f"{key}={value}"]
@@ -71,7 +81,7 @@ def test_submitted_it_joins(
     environment = os.environ | {
         "SPARK_HOME": str(spark_home()),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": "shop/bin/python",
         "PYSPARK_PYTHON": "./shop/bin/python",
         "CROUPIER_LOG": services.log,
         "CROUPIER_STATES": services.states,
@@ -82,7 +92,6 @@ def test_submitted_it_joins(
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     assert funnels_on(stores) == {text(funnel) for _, funnel in tale.told.funnels}
-    stores.close()
 
 
 def _jars_of(words: str) -> list[str]:

@@ -16,11 +16,12 @@ from croupier.config.spark import SparkSettings
 from croupier.core import codec
 from croupier.core.fold import Stage
 from croupier.core.records import Observation
-from croupier.ports import FUNNELS, OBSERVATIONS, entries_between, partition_of
+from croupier.ports import FUNNELS, OBSERVATIONS, UnusableError, entries_between, partition_of
 from croupier.runners.spark import folding
 from croupier.runners.spark.folding import Folding
 from croupier.runners.spark.gathering import Gathering
 from croupier.runners.spark.process import run_folding, run_learning
+from croupier.runners.spark.turn import App
 from tests.laws.oracle import Told, Trial, trial_of
 from tests.laws.test_chain import text
 from tests.spark.tale import Tale, funnels_on, must_be_there
@@ -29,6 +30,7 @@ APPS = ("join", "observe", "learn")
 _DECLARED = Settings(experiments=())
 _PATIENCE = 400.0
 """A turn takes seconds; what takes so long hangs."""
+_STARTS = 3
 
 
 class Turns:
@@ -64,19 +66,28 @@ class Turns:
         return newest(self.checkpoints(app))
 
     def turn(self, app: str, *, whole: bool = False) -> None:
-        """Run an app for one turn, or to the end; AssertionError when it hangs."""
+        """Run an app for one turn, or to the end; AssertionError when it hangs.
+
+        One that ends with an error is started again, a few times, as whatever runs it would do:
+        Spark gives a Python process ten seconds to start, which may be too few on a busy machine.
+        """
         self._whole, self._folder = whole, self.checkpoints(app)
-        with _patience() as self._stop:
-            if app == "learn":
-                run_learning(_DECLARED, self._services, self._spark, self._stop, recover=True)
+        for left in reversed(range(_STARTS)):
+            try:
+                with _patience() as self._stop:
+                    self._run(app)
+            except UnusableError:
+                if not left:
+                    raise
             else:
-                run_folding(
-                    "join" if app == "join" else "observe",
-                    self._services,
-                    self._spark,
-                    self._stop,
-                    recover=True,
-                )
+                return
+
+    def _run(self, app: str) -> None:
+        if app == "learn":
+            run_learning(_DECLARED, self._services, self._spark, self._stop, recover=True)
+        else:
+            name: App = "join" if app == "join" else "observe"
+            run_folding(name, self._services, self._spark, self._stop, recover=True)
 
     def check(self, app: str, said: str) -> None:
         """What an app has committed is told, once, and nothing that brute force does not tell."""

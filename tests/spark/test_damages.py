@@ -10,6 +10,7 @@ CROUPIER_SPARK_SEED repeats the dice, CROUPIER_SPARK_ROUNDS says how often they 
 import os
 import random
 import shutil
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from croupier.config.services import Services, Stores, open_stores
 from croupier.config.spark import SparkSettings
 from tests.spark.damages import LOGS, STATE, spoil
 from tests.spark.tale import read_back, tell_on
-from tests.spark.turns import APPS, Turns
+from tests.spark.turns import APPS, Turns, committed
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
 SEED = int(os.environ.get("CROUPIER_SPARK_SEED", "1"))
@@ -41,17 +42,23 @@ def turns(
 
 def test_known_damages_lose_nothing(turns: Turns) -> None:
     known = [*(STATE | LOGS).items()]
-    ways = {
-        "join": known,
-        "observe": known[_APART:] + known[:_APART],
-        "learn": [*LOGS.items(), *LOGS.items()],
+    waiting = {
+        "join": deque(known),
+        "observe": deque(known[_APART:] + known[:_APART]),
+        "learn": deque(LOGS.items()),
     }
-    for number in range(len(known)):
+    last = dict.fromkeys(APPS, "nothing")
+    for _ in range(3 * len(known)):
         for app in APPS:
             turns.turn(app)
-            name, damage = ways[app][number]
-            turns.check(app, f"{app}, before: {name}")
-            damage(turns.newest(app))
+            turns.check(app, f"{app}, after: {last[app]}")
+            # One that was begun this very moment has nothing yet to be damaged.
+            if waiting[app] and committed(turns.newest(app)):
+                last[app], damage = waiting[app].popleft()
+                damage(turns.newest(app))
+        if not any(waiting.values()):
+            break
+    assert not any(waiting.values())
     for app in APPS:
         turns.turn(app, whole=True)
     turns.check_all()

@@ -1,4 +1,4 @@
-"""Spark's three queries while the broker, the database and Redis go: they go on by themselves."""
+"""Spark's queries while the broker, the database and Redis go: they go on by themselves."""
 
 import socket
 import threading
@@ -9,11 +9,12 @@ import pytest
 from croupier.config.services import Services, Stores, open_stores
 from croupier.config.settings import Settings
 from croupier.config.spark import SparkSettings
-from croupier.ports import UnavailableError, UnusableError
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, UnavailableError, UnusableError
 from croupier.runners.spark.process import run_folding, run_learning
 from tests.laws.test_chain import text
 from tests.services.fixtures import Running
 from tests.services.servers import Kafka, Postgres, Redis
+from tests.services.service import Service
 from tests.spark.tale import funnels_on, read_back, tell_on, wait_for
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
@@ -59,51 +60,64 @@ class Kept:
         assert not self._thread.is_alive()
 
 
+def stood(stores: Stores, topic: str) -> int:
+    """How far the reader of a topic is committed; −1 when nobody can say."""
+    app = {EVENTS: "join", FUNNELS: "observe"}.get(topic, "learn")
+    scopes = [app] if app == "learn" else [f"{app}.{number}" for number in range(2)]
+    try:
+        return sum(sum(stores.states(one).load("").positions.values()) for one in scopes)
+    except UnavailableError:
+        return -1
+
+
+def reaches(stores: Stores, topic: str, position: int, kept: Kept) -> None:
+    assert wait_for(lambda: stood(stores, topic) >= position, _PATIENCE), kept.errors
+
+
+def troubles(running: Running) -> list[Callable[[], None]]:
+    """Each is over, and made good, when it returns."""
+
+    def restart(kind: type[Service]) -> None:
+        running(kind).kill()
+        running(kind).start()
+
+    return [
+        lambda: restart(Kafka),
+        lambda: restart(Postgres),
+        lambda: _flush(running(Redis).port),
+    ]
+
+
 def test_services_come_and_go(
     services: Services, spark: SparkSettings, stores: Stores, running: Running
 ) -> None:
+    """Under each app in turn: the broker and the database are killed, and Redis is emptied."""
     tale = read_back(stores.log, tell_on(stores.log, seed=3))
-    spark = spark._replace(trigger="200ms", most=20)
-    apps = [
-        Kept(lambda stop: run_folding("join", services, spark, stop, recover=True)),
-        Kept(lambda stop: run_folding("observe", services, spark, stop, recover=True)),
-        Kept(
-            lambda stop: run_learning(Settings(experiments=()), services, spark, stop, recover=True)
+    spark = spark._replace(trigger="200ms", most=8)
+    runs: dict[str, Callable[[threading.Event], None]] = {
+        EVENTS: lambda stop: run_folding("join", services, spark, stop, recover=True),
+        FUNNELS: lambda stop: run_folding("observe", services, spark, stop, recover=True),
+        OBSERVATIONS: lambda stop: run_learning(
+            Settings(experiments=()), services, spark, stop, recover=True
         ),
-    ]
-    sums = tale.told.sums(tale.book)
+    }
 
-    def stood(scope: str) -> int:
+    names = tale.book.names()
+    for topic, run in runs.items():
+        end, kept = sum(stores.log.ends(topic).values()), Kept(run)
         try:
-            return sum(stores.states(scope).load("").positions.values())
-        except UnavailableError:
-            return -1
-
-    def goes_on() -> None:
-        before = {scope: stood(scope) for scope in ("join.0", "join.1", "learn")}
-        assert wait_for(
-            lambda: all(stood(scope) > at for scope, at in before.items()), _PATIENCE
-        ), [app.errors for app in apps]
-
-    try:
-        goes_on()
-        for kind in (Kafka, Postgres):
-            running(kind).kill()
-            running(kind).start()
-            goes_on()
-        _flush(running(Redis).port)
-        goes_on()
-        assert wait_for(lambda: stores.states("learn").load().sums == sums, _PATIENCE)
-        shown = wait_for(
-            lambda: all(stores.front.latest(name) for name in tale.book.names()), _PATIENCE
-        )
-        assert shown
-    finally:
-        for app in apps:
-            app.end()
+            for trouble in troubles(running):
+                reaches(stores, topic, min(stood(stores, topic) + 1, end), kept)
+                trouble()
+            reaches(stores, topic, end, kept)
+            if topic == OBSERVATIONS:
+                assert wait_for(lambda: all(map(stores.front.latest, names)), _PATIENCE)
+        finally:
+            kept.end()
     assert funnels_on(stores) == {text(funnel) for _, funnel in tale.told.funnels}
-    counts = stores.states("learn").load().counts
-    assert {place: n for place, n in counts.items() if n} == tale.told.counts()
+    standing = stores.states("learn").load()
+    assert standing.sums == tale.told.sums(tale.book)
+    assert {place: n for place, n in standing.counts.items() if n} == tale.told.counts()
 
 
 def _flush(port: int) -> None:

@@ -164,13 +164,14 @@ def _patience() -> Iterator[threading.Event]:
     assert time.monotonic() - began < _PATIENCE, "it hangs"
 
 
+def committed(checkpoint: Path) -> list[str]:
+    """The batches that Spark has committed."""
+    commits = checkpoint / "commits"
+    return sorted(each.name for each in commits.iterdir()) if commits.is_dir() else []
+
+
 def _stop_once_committed(stop: threading.Event, checkpoints: Path) -> None:
-    before = _committed(checkpoints)
-    while not stop.is_set() and _committed(checkpoints) == before:
+    before = committed(newest(checkpoints))
+    while not stop.is_set() and committed(newest(checkpoints)) == before:
         time.sleep(0.05)
     stop.set()
-
-
-def _committed(checkpoints: Path) -> list[str]:
-    commits = newest(checkpoints) / "commits"
-    return sorted(each.name for each in commits.iterdir()) if commits.is_dir() else []

@@ -114,7 +114,7 @@ browser: $(TIERS) ## the beacon in a real Chromium (two minutes)
 services-test: $(TIERS) $(JARS) ## the contracts over real Redis, PostgreSQL and Kafka (three minutes)
 	$(BIN)/pytest -m services
 
-spark-test: $(TIERS) $(JARS) $(SPARK_JARS) ## the ring on a real Spark, killed and with damaged checkpoints (five minutes)
+spark-test: $(TIERS) $(JARS) $(SPARK_JARS) ## the ring on a real Spark, killed, submitted, with damaged checkpoints (eight minutes)
 	$(BIN)/pytest -m spark
 
 check: $(STAMP) ## format, lint, types, import contracts, map, no addresses in the locks

@@ -142,11 +142,14 @@ class Kafka(Service):
         super().__init__(folder, port)
         self._controller = controller or free_port()
 
+    @property
+    def properties(self) -> str:
+        """What server.properties says."""
+        return PROPERTIES.format(port=self.port, controller=self._controller, folder=self.folder)
+
     def prepare(self) -> None:
         file = self.folder / "server.properties"
-        file.write_text(
-            PROPERTIES.format(port=self.port, controller=self._controller, folder=self.folder)
-        )
+        file.write_text(self.properties)
         (self.folder / "log4j2.properties").write_text(LOGGING)
         if not (self.folder / "data" / "meta.properties").exists():
             identity = "Q3JvdXBpZXItdGVzdHMtMQ"  # 16 bytes in base64; one cluster a folder

@@ -1,103 +1,84 @@
-"""Checkpoints damaged in every way that we know: nothing lost, nothing doubled.
+"""Checkpoints damaged in the ways that we know, and by dice: nothing lost, nothing doubled.
 
-One tale is read a few batches at a time; after each turn the checkpoint of the app is damaged, and
-the next turn has to live with that (--recover). What is on the log after every turn is held against
-what brute force says must be there by the committed watermarks.
+One tale is read a few batches at a time by join, and what follows by observe and by learn; after
+each turn the checkpoint of the app is damaged, and its next turn has to live with that (--recover).
+What is on the log and in the stores after every turn is held against brute force.
+
+CROUPIER_SPARK_SEED repeats the dice, CROUPIER_SPARK_ROUNDS says how often they are thrown.
 """
 
-import threading
-from collections.abc import Callable, Iterator
+import os
+import random
+import shutil
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from croupier.config.services import Services, Stores, open_stores
-from croupier.config.settings import Settings
 from croupier.config.spark import SparkSettings
-from croupier.runners.spark import folding
-from croupier.runners.spark.folding import Folding
-from croupier.runners.spark.process import run_folding, run_learning
-from tests.laws.test_chain import text
-from tests.spark.damages import LOGS, STATE
-from tests.spark.tale import Tale, funnels_on, must_be_there, read_back, tell_on
+from tests.spark.damages import LOGS, STATE, spoil
+from tests.spark.tale import read_back, tell_on
+from tests.spark.turns import APPS, Turns, committed
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
-DECLARED = Settings(experiments=())
+SEED = int(os.environ.get("CROUPIER_SPARK_SEED", "1"))
+ROUNDS = int(os.environ.get("CROUPIER_SPARK_ROUNDS", "4"))
+_APART = 5
+"""By how many damages observe is ahead of join: in one round they suffer different ones."""
 
 
 @pytest.fixture
-def stores(services: Services) -> Iterator[Stores]:
-    opened = open_stores(services)
-    yield opened
-    opened.close()
-
-
-class Turns:
-    """Runs an app until it has committed something new, or all there is."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, driver: type[Any]) -> None:
-        self.stop, self._whole = threading.Event(), False
-        take = driver.take
-
-        def taken(this: Any, rows: Any) -> None:
-            before = dict(self._stood(this))
-            take(this, rows)
-            if not self._whole and self._stood(this) != before:
-                # Spark commits this batch; it is stopped in the middle of the next.
-                threading.Timer(0.4, self.stop.set).start()
-
-        monkeypatch.setattr(driver, "take", taken)
-
-    @staticmethod
-    def _stood(driver: Any) -> dict[int, int]:
-        return dict(driver._learner.positions if hasattr(driver, "_learner") else driver._positions)
-
-    def one(self, run: Callable[[threading.Event], None]) -> None:
-        self.stop = threading.Event()
-        run(self.stop)
-
-    def all(self, run: Callable[[threading.Event], None]) -> None:
-        self._whole = True
-        run(threading.Event())
-
-
-def newest(checkpoint: Path) -> Path:
-    return max(checkpoint.iterdir(), key=lambda each: int(each.name))
-
-
-def test_join_and_observe_lose_nothing(
-    services: Services, spark: SparkSettings, stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def turns(
+    services: Services, spark: SparkSettings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Turns]:
+    """A tale on the log, which nobody has read yet."""
+    stores: Stores = open_stores(services)
     tale = read_back(stores.log, tell_on(stores.log, seed=11, decisions=220, seconds=5))
-    expected = {text(funnel) for _, funnel in tale.told.funnels}
-    spark = spark._replace(most=36)
-    # Told by one clock: re-reading begins where the oldest open story can, and no earlier.
-    monkeypatch.setattr(folding, "MOST_SKEW", 0)
-
-    def join(stop: threading.Event) -> None:
-        run_folding("join", services, spark, stop, recover=True)
-
-    turns, checkpoint = (
-        Turns(monkeypatch, Folding),
-        Path(spark.checkpoints) / f"join-{spark.buckets}",
-    )
-    for name, damage in (STATE | LOGS).items():
-        turns.one(join)
-        assert must_be_there(stores, tale) <= funnels_on(stores) <= expected, name
-        damage(newest(checkpoint))
-    turns.all(join)
-    assert funnels_on(stores) == expected
-    assert int(newest(checkpoint).name) > len(LOGS) // 2  # as few as when folders go, too
-    _observe_and_learn(services, spark, stores, tale)
+    yield Turns(services, spark._replace(most=60), stores, tale, monkeypatch)
+    stores.close()
 
 
-def _observe_and_learn(
-    services: Services, spark: SparkSettings, stores: Stores, tale: Tale
-) -> None:
-    stop = threading.Event()
-    run_folding("observe", services, spark, stop, recover=True)
-    run_learning(DECLARED, services, spark, stop, recover=True)
-    standing = stores.states("learn").load()
-    assert standing.sums == tale.told.sums(tale.book)
-    assert {k: n for k, n in standing.counts.items() if n} == tale.told.counts()
+def test_known_damages_lose_nothing(turns: Turns) -> None:
+    known = [*(STATE | LOGS).items()]
+    waiting = {
+        "join": deque(known),
+        "observe": deque(known[_APART:] + known[:_APART]),
+        "learn": deque(LOGS.items()),
+    }
+    last = dict.fromkeys(APPS, "nothing")
+    for _ in range(3 * len(known)):
+        for app in APPS:
+            turns.turn(app)
+            turns.check(app, f"{app}, after: {last[app]}")
+            # One that was begun this very moment has nothing yet to be damaged.
+            if waiting[app] and committed(turns.newest(app)):
+                last[app], damage = waiting[app].popleft()
+                damage(turns.newest(app))
+        if not any(waiting.values()):
+            break
+    assert not any(waiting.values())
+    for app in APPS:
+        turns.turn(app, whole=True)
+    turns.check_all()
+    for app in ("join", "observe"):  # as few as when folders go, too
+        assert int(turns.newest(app).name) > len(LOGS) // 2
+
+
+def test_damages_by_dice_lose_nothing(turns: Turns, tmp_path: Path) -> None:
+    dice, said = random.Random(SEED), list[str]()
+    for number in range(ROUNDS):
+        for app in APPS:
+            turns.turn(app)
+            turns.check(app, f"seed {SEED}: {said}")
+            here = turns.newest(app)
+            shutil.copytree(here, tmp_path / app / str(number))
+            older = sorted((tmp_path / app).iterdir())
+            others = [turns.newest(one) for one in APPS if turns.checkpoints(one).exists()]
+            said.append(f"{number} {app}: {spoil(here, dice, older, others)}")
+            print(said[-1])
+    for app in APPS:
+        turns.turn(app, whole=True)
+        turns.check(app, f"seed {SEED}: {said}")
+    turns.check_all()

@@ -1,13 +1,12 @@
-"""`croupier spark` killed with −9 in the middle of batches: its driver, then its JVM."""
+"""`croupier spark` killed with −9: its driver, its JVM, learn in the middle of a commit.
+
+CROUPIER_SPARK_POINTS names the points of learn's commit, or is `all`.
+"""
 
 import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,67 +16,15 @@ from croupier.config.spark import SparkSettings
 from croupier.core.records import Observation
 from croupier.ports import EVENTS, OBSERVATIONS
 from croupier.runners.spark.process import run_folding
+from tests.laws.oracle import trial_of
 from tests.laws.test_chain import text
+from tests.ring import mortal
+from tests.spark.processes import PATIENCE, Process
 from tests.spark.tale import funnels_on, must_be_there, read_back, records, tell_on, wait_for
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
-_MAIN = "from croupier.cli import main; main()"
-_TOML = """
-[[experiment]]
-name = "aside"
-arms = ["x", "y"]
-default = "x"
-reward = { click = 1.0 }
-"""
-_SECONDS = 120.0
-
-
-class Process:
-    """One `croupier spark …`, which may be killed and started again."""
-
-    def __init__(self, services: Services, spark: SparkSettings, folder: Path) -> None:
-        self._services, self._spark, self._folder = services, spark, folder
-        (folder / "croupier.toml").write_text(_TOML)
-        self._running: subprocess.Popen[bytes] | None = None
-
-    def start(self, app: str, most: int) -> None:
-        log, states, cache = self._services
-        options = [f"--option={key}={value}" for key, value in self._spark.options.items()]
-        command = [sys.executable, "-W", "ignore", "-c", _MAIN, "spark", app, "--recover"]
-        command += ["--log", log, "--states", states, "--cache", cache, "--master", "local[2]"]
-        command += ["--checkpoints", self._spark.checkpoints, "--trigger", "200ms"]
-        command += ["--most", str(most), *options]
-        with (self._folder / "output.log").open("ab") as output:
-            self._running = subprocess.Popen(
-                command, cwd=self._folder, stdout=output, stderr=output, start_new_session=True
-            )
-
-    @property
-    def jvm(self) -> int:
-        """The child of the driver that is Java."""
-        assert self._running
-        children = Path(f"/proc/{self._running.pid}/task/{self._running.pid}/children")
-        pids = [int(pid) for pid in children.read_text().split()]
-        return next(pid for pid in pids if "java" in Path(f"/proc/{pid}/comm").read_text())
-
-    def kill(self, *, jvm: bool = False) -> None:
-        """Kill one of the two; the other ends by itself."""
-        assert self._running
-        java = self.jvm
-        os.kill(java if jvm else self._running.pid, signal.SIGKILL)
-        assert self._running.wait(60) != 0
-        assert wait_for(lambda: not Path(f"/proc/{java}").exists(), 60)
-
-    def stop(self) -> int:
-        assert self._running
-        self._running.terminate()
-        return self._running.wait(60)
-
-    def clean(self) -> None:
-        if self._running is not None and self._running.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._running.pid, signal.SIGKILL)
-            self._running.wait(30)
+_ASKED = os.environ.get("CROUPIER_SPARK_POINTS", "uncommitted,committed")
+POINTS = mortal.POINTS if _ASKED == "all" else tuple(_ASKED.split(","))
 
 
 @pytest.fixture
@@ -94,43 +41,60 @@ def process(services: Services, spark: SparkSettings, tmp_path: Path) -> Iterato
     one.clean()
 
 
-def test_killed_in_the_middle(
+class Mortal:
+    """Kills an app between two of its commits."""
+
+    def __init__(self, stores: Stores, process: Process) -> None:
+        self._stores, self._process = stores, process
+
+    def position(self, scope: str) -> int:
+        return sum(self._stores.states(scope).load("").positions.values())
+
+    def dies(self, app: str, most: int, scope: str, *, jvm: bool = False) -> None:
+        """Killed in the batch after its first commit, or in Spark's own commit of that."""
+        before = self.position(scope)
+        self._process.start(app, most)
+        assert wait_for(lambda: self._process.alive and self.position(scope) > before, PATIENCE)
+        self._process.kill(jvm=jvm)
+
+
+def test_join_and_observe_are_killed(
     services: Services, spark: SparkSettings, stores: Stores, process: Process
 ) -> None:
+    """Another process finishes what they left: this one."""
     tale = read_back(stores.log, tell_on(stores.log, seed=5))
-    told = sum(stores.log.ends(EVENTS).values())
-
-    def joined() -> bool:
-        """All that was told is committed, its last tick included, by which sessions are over."""
-        at = sum(position(f"join.{number}") for number in stores.log.ends(EVENTS))
-        return at >= told and funnels_on(stores) == must_be_there(stores, tale) == expected
-
-    def position(scope: str) -> int:
-        return sum(stores.states(scope).load("").positions.values())
-
-    def killed_after(app: str, most: int, scope: str, *, jvm: bool = False) -> None:
-        before = position(scope)
-        process.start(app, most)
-        assert wait_for(lambda: position(scope) > before, _SECONDS), "no batch was committed"
-        time.sleep(0.3)  # into the next batch: they follow one another
-        process.kill(jvm=jvm)
-
-    def finished(app: str, most: int, done: Callable[[], bool]) -> None:
-        process.start(app, most)
-        assert wait_for(done, _SECONDS)
-        assert process.stop() == 0
-
-    expected = {text(funnel) for _, funnel in tale.told.funnels}
-    killed_after("join", 20, "join.0")
-    killed_after("join", 20, "join.0", jvm=True)
+    stop, mortal_ = threading.Event(), Mortal(stores, process)
+    mortal_.dies("join", 20, "join.0")
+    mortal_.dies("join", 20, "join.0", jvm=True)
     assert must_be_there(stores, tale) <= funnels_on(stores)
-    finished("join", 400, joined)
+    run_folding("join", services, spark, stop, recover=True)
+    ends = stores.log.ends(EVENTS)
+    assert sum(mortal_.position(f"join.{number}") for number in ends) == sum(ends.values())
+    assert funnels_on(stores) == {text(funnel) for _, funnel in tale.told.funnels}
 
-    run_folding("observe", services, spark._replace(most=10), threading.Event(), recover=True)
-    assert len(list(records(stores.log, OBSERVATIONS, Observation))) == len(tale.told.trials)
-    killed_after("learn", 4, "learn")
-    killed_after("learn", 4, "learn", jvm=True)
+    mortal_.dies("observe", 4, "observe.0")
+    mortal_.dies("observe", 4, "observe.0", jvm=True)
+    run_folding("observe", services, spark, stop, recover=True)
+    observations = {one.id: one for one in records(stores.log, OBSERVATIONS, Observation)}
+    trials = Counter(map(trial_of, observations.values()))
+    assert trials == Counter(trial for _, trial in tale.told.trials)
+
+
+def test_learn_is_killed(
+    services: Services, spark: SparkSettings, stores: Stores, process: Process
+) -> None:
+    tale = read_back(stores.log, tell_on(stores.log, seed=6))
+    stop = threading.Event()
+    run_folding("join", services, spark._replace(most=20), stop, recover=True)
+    run_folding("observe", services, spark._replace(most=6), stop, recover=True)
+    for point in POINTS:
+        process.start("learn", 4, point)
+        process.await_death()
+    Mortal(stores, process).dies("learn", 4, "learn", jvm=True)
+    process.start("learn", 100)
     sums = tale.told.sums(tale.book)
-    finished("learn", 100, lambda: stores.states("learn").load().sums == sums)
+    done = wait_for(lambda: process.alive and stores.states("learn").load().sums == sums, PATIENCE)
+    assert done
+    assert process.stop() == 0
     counts = stores.states("learn").load().counts
     assert {place: n for place, n in counts.items() if n} == tale.told.counts()

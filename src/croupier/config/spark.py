@@ -1,6 +1,7 @@
 """Spark as the command line names it: a session, checkpoints, a trigger."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from croupier.config.errors import ConfigError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from croupier.adapters.spark.engine import Engine, Sink, Source
 
 _NOW = "now"
+_INLINE = {"ssl.certificate.location": "ssl.certificate.pem", "ssl.key.location": "ssl.key.pem"}
+"""Kafka's Java client takes a certificate and its key from one file only, or as text."""
 
 
 class SparkSettings(NamedTuple):
@@ -58,8 +61,13 @@ def source_of(settings: SparkSettings, log: str, topic: str, starts: Positions) 
 
     cluster = cluster_of(log)
     try:
-        options = java_options(cluster.options)
-    except ValueError as error:
+        options = java_options(
+            {
+                _INLINE.get(key, key): Path(value).read_text() if key in _INLINE else value
+                for key, value in cluster.options.items()
+            }
+        )
+    except (ValueError, OSError) as error:
         raise ConfigError(f"log: {error}") from error
     return Source(cluster.servers, cluster.topic(topic), starts, settings.most, options)
 

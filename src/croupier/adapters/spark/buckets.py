@@ -30,8 +30,9 @@ class Kept(NamedTuple):
         self.value.update((header,))
 
     def load(self, number: int) -> bytes:
-        """A slice that was saved."""
-        return bytes(self.map.getValue((number,))[0])
+        """A slice that was saved; empty when it is gone."""
+        found = self.map.getValue((number,))
+        return bytes(found[0]) if found else b""
 
     def save(self, number: int, blob: bytes) -> None:
         """Save a slice."""

@@ -25,7 +25,11 @@ class Checkpoint:
         """Begin the next; OSError when it cannot be made. The one before, which stays."""
         before = self.current
         after = max(self._numbers(), default=1) + 1
-        if not self._files.mkdirs(self._hadoop.Path(self._place, str(after))):
+        try:
+            made = self._files.mkdirs(self._hadoop.Path(self._place, str(after)))
+        except Exception as error:
+            raise OSError(f"{self._address}/{after} cannot be made: {error}") from error
+        if not made:
             raise OSError(f"{self._address}/{after} cannot be made")
         return before
 

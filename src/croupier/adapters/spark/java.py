@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 
-_SAME = {
-    "security.protocol",
-    "sasl.mechanism",
-    "client.id",
-    "ssl.endpoint.identification.algorithm",
+_NAMES = {
+    "security.protocol": "security.protocol",
+    "sasl.mechanism": "sasl.mechanism",
+    "sasl.mechanisms": "sasl.mechanism",
+    "client.id": "client.id",
+    "ssl.ca.location": "ssl.truststore.location",
+    "ssl.ca.pem": "ssl.truststore.certificates",
+    "ssl.certificate.pem": "ssl.keystore.certificate.chain",
+    "ssl.key.pem": "ssl.keystore.key",
+    "ssl.key.password": "ssl.key.password",
 }
+_CHECK = "ssl.endpoint.identification.algorithm"
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 _LOGIN = {"sasl.username", "sasl.password"}
@@ -21,14 +27,15 @@ def java_options(options: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for key, value in options.items():
-        if key in _SAME:
-            found[key] = value
-        elif key == "sasl.mechanisms":
-            found["sasl.mechanism"] = value
-        elif key == "ssl.ca.location":
-            found |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": value}
+        if key == _CHECK:
+            found[key] = "" if value == "none" else value
+        elif key in _NAMES:
+            found[_NAMES[key]] = value
         elif key not in _LOGIN:
             raise ValueError(f"{key} has no counterpart that is known in Kafka's Java client")
+    for store in ("truststore", "keystore"):
+        if any(key.startswith(f"ssl.{store}.") for key in found):
+            found[f"ssl.{store}.type"] = "PEM"
     if "sasl.username" in options:
         found["sasl.jaas.config"] = _jaas(found.get("sasl.mechanism", "PLAIN"), options)
     return {f"kafka.{key}": value for key, value in found.items()}

@@ -14,12 +14,9 @@ from croupier.core.records import Marker
 from croupier.ports import Commit, Late, Positions, StateStore
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
+from croupier.runners.spark.misfit import MisfitError
 from croupier.runners.spark.shares import Floor
 from croupier.runners.spark.turn import PARTS, App, Plain, Row, Stood
-
-
-class MisfitError(Exception):
-    """The checkpoint stands elsewhere than the stores: it is to be set aside."""
 
 
 class Folding:

@@ -12,7 +12,7 @@ from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
 from croupier.runners.spark.executors import NEVER
-from croupier.runners.spark.folding import MisfitError
+from croupier.runners.spark.misfit import MisfitError
 
 
 @lru_cache(maxsize=4)

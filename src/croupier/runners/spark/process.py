@@ -49,7 +49,13 @@ def run_folding(
             return engine.fold(
                 source_of(spark, services.log, reads, folding.starts),
                 Sorter(partitions, spark.buckets, folding.floors),
-                Turn(app, sources, folding.closed, partial(history_at, services.log)),
+                Turn(
+                    app,
+                    sources,
+                    folding.closed,
+                    folding.starts,
+                    partial(history_at, services.log),
+                ),
                 Sender(partial(log_at, services.log), writes),
                 supervised.taking(folding.take, folding.stood),
                 sink_of(spark, checkpoint),

@@ -22,6 +22,7 @@ class Share(msgspec.Struct, array_like=True, gc=False):
     `reached`. `position` is 0 in all but the last share of a batch.
     """
 
+    bucket: int
     partition: int
     first: int
     position: int
@@ -86,8 +87,9 @@ class Sorter:
     ) -> Iterator[tuple[int, bytes]]:
         position = one.position if last else 0
         for number in range(self._buckets) if last else list(one.entries):
-            share = Share(partition, one.first, position, one.reached, one.entries[number])
-            yield partition * self._buckets + number, msgspec.msgpack.encode(share)
+            bucket, entries = partition * self._buckets + number, one.entries[number]
+            share = Share(bucket, partition, one.first, position, one.reached, entries)
+            yield bucket, msgspec.msgpack.encode(share)
         one.entries.clear()
         one.held = 0
 

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
 import msgspec
 
@@ -12,8 +13,10 @@ from croupier.core.fold import Stage
 from croupier.core.funnel import Story
 from croupier.core.records import Funnel
 from croupier.runners.distributed.parts import Part
+from croupier.runners.spark.misfit import MisfitError
 
-_VERSION = b"1"
+_VERSION = b"2"
+_SEAL_BYTES = 4
 _STORIES: dict[str, msgspec.msgpack.Decoder[Any]] = {
     "join": msgspec.msgpack.Decoder(list[Story]),
     "observe": msgspec.msgpack.Decoder(list[dict[bytes, Funnel]]),
@@ -30,7 +33,7 @@ class State(Protocol):
         """Keep the header."""
 
     def load(self, number: int) -> bytes:
-        """A slice that was saved."""
+        """A slice that was saved; empty when it is gone."""
 
     def save(self, number: int, blob: bytes) -> None:
         """Save a slice."""
@@ -39,20 +42,37 @@ class State(Protocol):
         """Forget a slice."""
 
 
+class Slice(NamedTuple):
+    """What the header knows of a slice: the seal of its blob, its stories by experiment."""
+
+    seal: int
+    open: dict[str, int]
+
+
 class Header(msgspec.Struct):
-    """How far time has come by source, and how many stories each slice holds by experiment."""
+    """How far a bucket has come: in its partition, in time by source; and which slices it holds.
 
+    The header is sealed and seals its slices. So a state of which a part is damaged, lost, older
+    than the rest, or another query's, is known for what it is before anything is done with it.
+    """
+
+    position: int
     reached: dict[int, int] = {}
-    slices: dict[int, dict[str, int]] = {}
+    slices: dict[int, Slice] = {}
 
-    def encode(self) -> bytes:
-        """With its version in front."""
-        return _VERSION + msgspec.msgpack.encode(self)
+    def encode(self, owner: str) -> bytes:
+        """With version and seal in front; the owner is the app, and the bucket's number."""
+        body = msgspec.msgpack.encode(self)
+        return _VERSION + _seal_of(owner, body).to_bytes(_SEAL_BYTES, "big") + body
 
     @classmethod
-    def decode(cls, blob: bytes) -> "Header":
-        """The inverse; a new one where there was none."""
-        return msgspec.msgpack.decode(_body(blob), type=cls) if blob else cls()
+    def decode(cls, owner: str, blob: bytes) -> "Header":
+        """The inverse; MisfitError when it is not what was encoded, or another owner's."""
+        sealed = _body(blob)
+        seal, body = sealed[:_SEAL_BYTES], sealed[_SEAL_BYTES:]
+        if int.from_bytes(seal, "big") != _seal_of(owner, body):
+            raise MisfitError(f"Spark's state is damaged, or it is not that of {owner}")
+        return msgspec.msgpack.decode(body, type=cls)
 
 
 class Slices:
@@ -86,12 +106,12 @@ class Slices:
             blob = _VERSION + msgspec.msgpack.encode(stories)
             if blob != self._loaded.get(number):
                 self._state.save(number, blob)
-            self._header.slices[number] = dict(counts[number])
+            self._header.slices[number] = Slice(crc32(blob), dict(counts[number]))
         for number in self._loaded.keys() - left.keys():
             if number in self._header.slices:
                 self._state.drop(number)
                 del self._header.slices[number]
-        return _total(self._header.slices.values())
+        return _total(one.open for one in self._header.slices.values())
 
     def _load(self, number: int) -> None:
         if number in self._loaded:
@@ -99,8 +119,14 @@ class Slices:
         self._loaded[number] = b""
         if number in self._header.slices:
             blob = self._loaded[number] = self._state.load(number)
+            if crc32(blob) != self._header.slices[number].seal:
+                raise MisfitError(f"slice {number} of Spark's state is not as the header knows it")
             for story in self._decoder.decode(_body(blob)):
                 self._stage.restore(_key(self._stage, story), story)
+
+
+def _seal_of(owner: str, body: bytes) -> int:
+    return crc32(body, crc32(owner.encode()))
 
 
 def _key(stage: Stage[Any, Any, Any, Any], story: Any) -> tuple[Any, ...]:

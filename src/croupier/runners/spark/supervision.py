@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from croupier.ports import UnusableError
-from croupier.runners.spark.folding import MisfitError
+from croupier.runners.spark.misfit import MisfitError
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
@@ -16,9 +16,11 @@ class Supervised:
     """A query that is started again whenever it ends by itself.
 
     Spark's messages about damaged checkpoints mislead, and there are many; so none is read. A
-    query that fails after it committed something new is started again as it is; one that cannot
-    has a checkpoint that is no use, though it may take the batch before again and again: this is
-    set aside (`recover`) or told. A failure that outlives both is neither's: it is told.
+    query that fails after it committed something new is started again as it is. One that fails
+    without is started again once, for a start waits until log and stores answer, and what failed
+    may have been one of these. One that fails then has a checkpoint that is no use, though it may
+    take the batch before again and again: this is set aside (`recover`) or told. A failure that
+    outlives all that is nobody's of these: it is told.
     """
 
     def __init__(
@@ -57,32 +59,42 @@ class Supervised:
 
         UnusableError when neither starting again nor another checkpoint helps.
         """
-        aside = False
+        again, aside = False, False
         while not self._stop.is_set():
             before = self._taken
             self._errors.clear()
             failure = self._watch(start, turn)
             if failure is None:
                 return
-            for error in self._errors:
-                if not isinstance(error, MisfitError):
-                    raise error
-            if self._taken > before and not self._errors:
-                _LOG.warning("%s: begun again: %s", self._name, _first_line(failure))
-                aside = False
+            misfit = self._misfits()
+            if self._taken > before and not misfit:
+                again, aside = False, False
+            elif again or misfit:
+                if aside or not self._recover:
+                    raise UnusableError(
+                        f"{self._name}: Spark cannot go on: {_first_line(failure)}. "
+                        + ("A new checkpoint does not help" if aside else "--recover sets it aside")
+                    ) from failure
+                again, aside = False, True
+                self._begin_another(_first_line(failure))
                 continue
-            if aside or not self._recover:
-                raise UnusableError(
-                    f"{self._name}: Spark cannot go on: {_first_line(failure)}. "
-                    + ("A new checkpoint does not help" if aside else "--recover sets it aside")
-                ) from failure
-            aside = True
-            _LOG.error(
-                "%s: checkpoint %s set aside: %s",
-                self._name,
-                self._set_aside(),
-                _first_line(failure),
-            )
+            else:
+                again = True
+            _LOG.warning("%s: begun again: %s", self._name, _first_line(failure))
+
+    def _misfits(self) -> bool:
+        """Whether the checkpoint was found not to fit; any other error of our own is raised."""
+        for error in self._errors:
+            if not isinstance(error, MisfitError):
+                raise error
+        return bool(self._errors)
+
+    def _begin_another(self, reason: str) -> None:
+        try:
+            before = self._set_aside()
+        except OSError as error:
+            raise UnusableError(f"{self._name}: {_first_line(error)}; {reason}") from error
+        _LOG.error("%s: checkpoint %s set aside: %s", self._name, before, reason)
 
     def _watch(self, start: Callable[[], Any], turn: Callable[[], object]) -> BaseException | None:
         try:

@@ -8,9 +8,10 @@ import msgspec
 
 from croupier.core import codec
 from croupier.core.records import Event, Funnel
-from croupier.ports import Entry, Late
+from croupier.ports import Entry, Late, Positions
 from croupier.runners.distributed.parts import JoinPart, Keyed, ObservePart, Part
 from croupier.runners.history import History
+from croupier.runners.spark.misfit import MisfitError
 from croupier.runners.spark.shares import Share
 from croupier.runners.spark.slices import Header, Slices, State
 
@@ -45,13 +46,19 @@ class Turn:
     """The part of a plain worker, run on one bucket of a partition.
 
     `closed` are the watermarks committed by partition when the query began: what closed up to there
-    was told before, and is forgotten without a word.
+    was told before, and is forgotten without a word. `starts` is where a bucket without a state has
+    to begin; one with a state goes on exactly where that ends, or does not fit.
     """
 
     def __init__(
-        self, app: App, sources: int, closed: dict[int, int], history: Callable[[], History]
+        self,
+        app: App,
+        sources: int,
+        closed: dict[int, int],
+        starts: Positions,
+        history: Callable[[], History],
     ) -> None:
-        self._app, self._sources, self._closed = app, sources, closed
+        self._app, self._sources, self._closed, self._starts = app, sources, closed, starts
         self._history = history
 
     def __call__(self, state: State, encoded: Iterable[bytes]) -> Iterator[Row]:
@@ -72,7 +79,9 @@ class Turn:
         """Nothing is written before everything is known: a LookupError leaves the state alone."""
         partition = shares[0].partition
         closed = self._closed.get(partition, 0)
-        header = Header.decode(state.header())
+        first, position = min(one.first for one in shares), max(one.position for one in shares)
+        owner = f"{self._app}.{shares[0].bucket}"
+        header = self._header(state, owner, partition, first)
         part: Part = PARTS[self._app](history.declarations, partition, range(self._sources))
         for source, at in header.reached.items():
             part.time.reach(source, at)
@@ -87,11 +96,20 @@ class Turn:
         slices.due(watermark)
         part.stage.settle(closed)
         told = part.close()
-        header.reached = part.time.reached
+        header.reached, header.position = part.time.reached, position
         opened: Counter[str] = slices.put_back()
-        state.keep(header.encode())
-        first, position = min(one.first for one in shares), max(one.position for one in shares)
+        state.keep(header.encode(owner))
         return told, late, Stood(first, position, watermark, dict(opened))
+
+    def _header(self, state: State, owner: str, partition: int, first: int) -> Header:
+        """Where the bucket stands; MisfitError unless that is where the batch begins."""
+        blob, start = state.header(), self._starts.get(partition, 0)
+        if not blob and first > start:
+            raise MisfitError(f"{owner} has no state at {first}: it must begin at {start}")
+        header = Header.decode(owner, blob) if blob else Header(first)
+        if header.position != first:
+            raise MisfitError(f"{owner} stands at {header.position}, Spark's checkpoint at {first}")
+        return header
 
 
 def _entries(partition: int, newest: int, shares: list[Share]) -> list[Entry]:

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Learned, absorb, publish
+from croupier.core.open_trials import OpenBook, OpenTrials
 from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.ports import Published, SnapshotCache, Tally
@@ -24,6 +26,7 @@ class Learn:
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
         self._touched: set[str] = set()
+        self._open = OpenBook()
 
     def absorb(self, records: Iterable[Observation | Imported]) -> Learned:
         """What records add; nothing changes until `take` is told that it is committed."""
@@ -33,10 +36,20 @@ class Learn:
         """Sums that have been committed; only the `policy` stratum trains."""
         for key, added in sums.items():
             if key.stratum == "policy":
-                by_slot = self._tables.setdefault((key.experiment, key.reward_version), {})
-                table = by_slot.setdefault(key.slot, ArmTable())
-                table.add(key.period, key.arm, added)
+                self._table(key).add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
+            elif key.stratum.startswith(DELAY):
+                self._table(key).maturing.add(key.period, key.arm, key.stratum, added.n)
+
+    def hold(self, counts: Iterable[OpenTrials], newest: int) -> None:
+        """Trials that are open, and train as such until log time says that they may have closed.
+
+        They are in no sums; from `newest` on they may be.
+        """
+        for trials in counts:
+            self._open.hold(trials)
+            self._changed.add(trials.experiment)
+        self._changed |= self._open.forget(newest)
 
     def touch(self, experiment: str) -> None:
         """Publish at the next turn: its arms have changed."""
@@ -96,7 +109,15 @@ class Learn:
         declaration = self._declarations.latest(name)
         tables = self._tables.get((name, declaration.reward_version), {})
         arms = self._declarations.arms(name)
+        if declaration.spec.timed:
+            for slot, table in tables.items():
+                table.maturing.open = self._open.rows(name, declaration.reward_version, slot)
+                table.maturing.window = declaration.spec.window
         return publish(declaration, arms, tables, version, now, watermark)
+
+    def _table(self, key: StateKey) -> ArmTable:
+        by_slot = self._tables.setdefault((key.experiment, key.reward_version), {})
+        return by_slot.setdefault(key.slot, ArmTable())
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:

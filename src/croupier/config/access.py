@@ -12,7 +12,7 @@ from croupier.config.fields import usable_fields
 from croupier.config.tables import LimitsTable, Server
 from croupier.core.api_key import SCOPES, ApiKey, usable_digest
 from croupier.core.buckets import parse_rate
-from croupier.core.experiment import usable_name
+from croupier.core.name import usable_name
 
 API_KEYS = "CROUPIER_API_KEYS"
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")

@@ -1,6 +1,5 @@
 """What an owner declares of an experiment, and what is wrong with it."""
 
-import re
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,6 +10,7 @@ from croupier.core.arms.prior import Prior
 from croupier.core.candidates.declared import Candidates
 from croupier.core.diversity import Diversity, group_problems
 from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
+from croupier.core.name import usable_name
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
@@ -18,7 +18,6 @@ from croupier.core.reward import MOST_REWARD, Reward
 
 Sticky = Literal["session", "unit", "decision"]
 PosteriorKind = Literal["auto", "beta", "count", "normal"]
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOST_ARMS = 65_535
 MOST_SLOTS = 64
 LEAST_BAG, MOST_BAG = 64, 16_384
@@ -26,19 +25,10 @@ LONGEST_ARM = 200
 
 SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
 """What a slate is: one made by an older snapshot is decided under what that was declared with."""
-STORY_FIELDS = ("reward", *SLATE_FIELDS, "expose_within", "window", "lateness", "session")
+STORY_FIELDS = ("reward", *SLATE_FIELDS, "expose_within", "window", "lateness", "session", "timed")
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
 REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
-
-
-def usable_name(text: str) -> bool:
-    """Whether a text may name an experiment or an outcome kind.
-
-    >>> usable_name("top-button"), usable_name("top button")
-    (True, False)
-    """
-    return _NAME.fullmatch(text) is not None
 
 
 class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +86,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """H: from the first decision of a session to its observation, milliseconds."""
         return (self.session or 0) + self.horizon
 
+    @property
+    def timed(self) -> bool:
+        """Whether it is noted when outcomes come: the policy corrects for their delay."""
+        return self.policy.delay_corrected
+
     def problems(self) -> Iterator[tuple[str, str]]:
         """Everything that is wrong with the declaration, as (key, reason)."""
         yield from self._name_problems()
@@ -116,6 +111,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if reason:
             yield "policy", reason
         yield from self._belief_problems()
+        yield from self._delay_problems()
 
     def _name_problems(self) -> Iterator[tuple[str, str]]:
         if not usable_name(self.name):
@@ -177,6 +173,19 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         elif self.prior is not None and self.reward.usable:
             kind = posterior_of(self.posterior, self.reward)
             yield from self.prior.problems(kind, *self.reward.bounds)
+
+    def _delay_problems(self) -> Iterator[tuple[str, str]]:
+        own = self.policy
+        adjusts = isinstance(own, Thompson) and (own.deconfounded or own.overdispersed)
+        checks = {
+            "needs a reward of one kind with weight 1 and cap 1": not self.reward.binary,
+            'needs session = "none": what is open is counted by decision': self.session is not None,
+            "gains nothing with a window under 1h": self.window < HOUR,
+            "does not go with a cascade": self.ranking == "cascade",
+            "goes with neither deconfounded nor overdispersed": adjusts,
+        }
+        wrongs = [reason for reason, wrong in checks.items() if wrong and self.timed]
+        yield from (("policy.delay_corrected", reason) for reason in wrongs)
 
     def _time_problems(self) -> Iterator[tuple[str, str]]:
         for key in ("expose_within", "window", "refresh", "period"):

@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from hashlib import blake2b
 
+import msgspec
+
 from croupier.core.declarations import Declarations
-from croupier.core.records import Declaration, Funnel, Observation
+from croupier.core.records import Declaration, Funnel, Observation, TimedObservation
 from croupier.core.reward import Tally
 
 SessionKey = tuple[str, int, bytes, int, bytes]
@@ -88,7 +90,7 @@ class SessionFold:
         repeats: int,
     ) -> Observation:
         pooled = first.decision.inclusions
-        return Observation(
+        trial = Observation(
             id=observation_id(key, arm),
             experiment=key[0],
             arm=arm,
@@ -102,6 +104,9 @@ class SessionFold:
             at=first.shown[slot],
             repeats=repeats,
         )
+        if not first.delays:
+            return trial
+        return TimedObservation(**msgspec.structs.asdict(trial), delay=first.delays[slot])
 
     def _length(self, experiment: str, version: int) -> int | None:
         return self._declarations.need(experiment, version).spec.session

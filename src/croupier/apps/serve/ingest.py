@@ -16,7 +16,7 @@ from croupier.apps.serve.report import (
 from croupier.apps.serve.service import Service
 from croupier.core import codec
 from croupier.core.duration import format_duration
-from croupier.core.experiment import usable_name
+from croupier.core.name import usable_name
 from croupier.core.records import IMPRESSION, Decision, Event
 from croupier.core.reward import MICRO
 from croupier.core.token import TokenError

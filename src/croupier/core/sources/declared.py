@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from croupier.core.experiment import usable_name
+from croupier.core.name import usable_name
 from croupier.core.sources.moment import Unit
 from croupier.core.sources.path import Field, path_problem
 

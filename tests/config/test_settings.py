@@ -120,6 +120,11 @@ def test_all_else_has_a_default_and_it_is_the_example() -> None:
             Thompson(sliding_window=28 * DAY),
         ),
         (
+            'session = "none"\nwindow = "1h"\npolicy = { kind = "ucb1", delay_corrected = true }',
+            "policy",
+            UCB1(delay_corrected=True),
+        ),
+        (
             'policy = { kind = "decaying_epsilon", explore = 200 }',
             "policy",
             DecayingEpsilon(explore=200.0),

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from croupier.core import codec
-from croupier.core.codec import UnreadableRecordError
+from croupier.core.codec import AnyRecord, UnreadableRecordError
 from croupier.core.experiment import Experiment
+from croupier.core.open_trials import OpenTrials
 from croupier.core.policies.thompson import Thompson
 from croupier.core.records import (
-    AnyRecord,
     Arm,
     ArmSet,
     Decision,
@@ -32,6 +32,7 @@ from croupier.core.records import (
     Record,
     Refill,
     Tick,
+    TimedObservation,
 )
 from croupier.core.reward import Reward, Term
 
@@ -78,6 +79,21 @@ RECORDS: dict[str, Record] = {
         reward=1_129_900,
         at=1_763_750_000_000,
         repeats=4,
+    ),
+    "timed_observation": TimedObservation(
+        id=bytes(range(16)),
+        experiment="top-button",
+        arm=2,
+        slot=0,
+        unit=bytes(range(16)),
+        declaration=3,
+        reward_version=2,
+        reason="policy",
+        propensity=0.25,
+        reward=1_000_000,
+        at=1_763_750_000_000,
+        repeats=0,
+        delay=86_400_000,
     ),
     "declaration": Declaration(
         version=3,
@@ -130,6 +146,16 @@ RECORDS: dict[str, Record] = {
         sums="1000 41000000 41000000000000 1000000000 1000000000000000 41000000000000 "
         "41000000000000000000 41000000000000000000000000",
         key="2026-11-22",
+    ),
+    "open_trials": OpenTrials(
+        experiment="top-button",
+        reward_version=2,
+        source=3,
+        watermark=1_763_750_000_123,
+        until=1_763_768_900_123,
+        window=1_209_600_000,
+        rows=((0, 0, 2, 4_100, {}), (7, 1, 32, 390, {0: 11, 31: 2})),
+        part=1,
     ),
 }
 BARE = {

@@ -124,6 +124,38 @@ def test_a_problem_is_named_by_its_key(fields: dict[str, object], key: str) -> N
     assert problems(**fields) == [key]
 
 
+EARLY: dict[str, object] = {
+    "policy": Thompson(delay_corrected=True),
+    "reward": Reward({"click": Term(1.0)}),
+    "session": None,
+    "window": 60 * MINUTE,
+}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"reward": Reward({"click": Term(1.0, cap=2)})}, "needs a reward of one kind"),
+        ({"session": 15 * MINUTE}, 'needs session = "none"'),
+        ({"window": 60 * MINUTE - 1}, "gains nothing"),
+        ({"policy": Thompson(delay_corrected=True, deconfounded=True)}, "goes with neither"),
+        ({"policy": Thompson(delay_corrected=True, overdispersed=True)}, "goes with neither"),
+        (
+            {"slots": 2, "default": ("x", "y"), "ranking": "cascade"},
+            "does not go with a cascade",
+        ),
+    ],
+)
+def test_what_open_trials_cannot_be_counted_for_is_refused(
+    fields: dict[str, object], reason: str
+) -> None:
+    fine = msgspec.structs.replace(GOOD, **EARLY)
+    assert not list(fine.problems())
+    told = list(msgspec.structs.replace(fine, **fields).problems())
+    assert [key for key, _ in told] == ["policy.delay_corrected"]
+    assert told[0][1].startswith(reason)
+
+
 def test_all_problems_are_named_at_once() -> None:
     assert problems(name="a b", arms=(), reward=Reward({}), window=0, session=0, holdout=2.0) == [
         "name",

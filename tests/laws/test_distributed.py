@@ -58,11 +58,11 @@ class Death:
             return action()
         self._wait, self._place = 0, self._place + 1
         self.count += 1
-        if self._place % 2:
-            action()
+        done = self._place % 2
+        answer = action() if done else None
         if self.count < 40:
             raise KilledError
-        return None if self._place % 2 else action()
+        return answer if done else action()
 
 
 class FragileLog(MemoryLog):

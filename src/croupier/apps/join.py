@@ -7,6 +7,7 @@ from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.fold import Stage
 from croupier.core.funnel import FunnelFold, FunnelKey, Story
+from croupier.core.open_trials import OpenTrials, count_open, turn_of
 from croupier.core.records import Event, Funnel
 from croupier.core.watermark import Watermark
 from croupier.ports import Entry, Late
@@ -18,6 +19,8 @@ class Join:
     def __init__(self, declarations: Declarations, partitions: Iterable[int]) -> None:
         self.stage: Stage[Event, FunnelKey, Story, Funnel] = Stage(FunnelFold(declarations))
         self.time = Watermark(partitions)
+        self._declarations = declarations
+        self._counted: dict[str, int] = {}
 
     def feed(self, entries: Iterable[Entry]) -> list[Late]:
         """Apply every record, then move time; the records that were late for their story."""
@@ -38,6 +41,19 @@ class Join:
     def close(self) -> list[Funnel]:
         """The funnels of all stories whose time is up."""
         return self.stage.advance(self.time.value)
+
+    def count_open(self, source: int = 0) -> list[OpenTrials]:
+        """How the open trials stand, where a policy corrects for delays; once a turn each."""
+        found: list[OpenTrials] = []
+        at = self.time.value
+        for name in self._declarations.names():
+            spec = self._declarations.latest(name).spec
+            if not spec.timed or turn_of(at, spec.window) <= self._counted.get(name, 0):
+                continue
+            self._counted[name] = turn_of(at, spec.window)
+            stories = self.stage.open.items()
+            found += count_open(stories, self._declarations, name, source, at)
+        return found
 
 
 def _set_aside(event: Event, stamp: int) -> Late:

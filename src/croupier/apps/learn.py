@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.barred import Barred, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish
+from croupier.core.open_trials import OpenBook, OpenTrials
 from croupier.core.records import Imported, Observation
 from croupier.core.snapshot import Snapshot
 from croupier.ports import Published, SnapshotCache, Tally
@@ -29,6 +31,7 @@ class Learn:
         self._published: dict[str, int] = {}
         self._changed: set[str] = set()
         self._touched: set[str] = set()
+        self._open = OpenBook()
 
     def absorb(self, records: Iterable[Observation | Imported]) -> Learned:
         """What records add; nothing changes until `take` is told that it is committed."""
@@ -42,11 +45,20 @@ class Learn:
         for key, added in sums.items():
             stratum, _, column = key.stratum.partition(":")
             if stratum == "policy":
-                place = key.experiment, key.reward_version, column
-                by_slot = self._tables.setdefault(place, {})
-                table = by_slot.setdefault(key.slot, ArmTable())
-                table.add(key.period, key.arm, added)
+                self._table(key, column).add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
+            elif key.stratum.startswith(DELAY):
+                self._table(key).maturing.add(key.period, key.arm, key.stratum, added.n)
+
+    def hold(self, counts: Iterable[OpenTrials], newest: int) -> None:
+        """Trials that are open, and train as such until log time says that they may have closed.
+
+        They are in no sums; from `newest` on they may be.
+        """
+        for trials in counts:
+            self._open.hold(trials)
+            self._changed.add(trials.experiment)
+        self._changed |= self._open.forget(newest)
 
     def touch(self, experiment: str) -> None:
         """Publish at the next turn: its arms have changed."""
@@ -113,6 +125,10 @@ class Learn:
         declaration, arms = self._declarations.latest(name), self._declarations.arms(name)
         spec, reward_version = declaration.spec, declaration.reward_version
         tables = self._tables.get((name, reward_version, ""), {})
+        if spec.timed:
+            for slot, table in tables.items():
+                table.maturing.open = self._open.rows(name, reward_version, slot)
+                table.maturing.window = spec.window
         if not spec.guardrails:
             return publish(declaration, arms, tables, version, now, watermark)
         measured = {each: self._tables.get((name, reward_version, each), {})
@@ -120,6 +136,10 @@ class Learn:
         barred = bar(spec, arms, measured, now, before)
         made = publish(declaration, without(arms, barred), tables, version, now, watermark)
         return msgspec.structs.replace(made, barred=barred)
+
+    def _table(self, key: StateKey, column: str = "") -> ArmTable:
+        by_slot = self._tables.setdefault((key.experiment, key.reward_version, column), {})
+        return by_slot.setdefault(key.slot, ArmTable())
 
 
 def _same(last: Snapshot, made: Snapshot) -> bool:

@@ -5,8 +5,38 @@ from typing import Any, get_args
 
 import msgspec
 
-from croupier.core.records import AnyRecord, Record
+from croupier.core.open_trials import OpenTrials
+from croupier.core.records import (
+    ArmSet,
+    Decision,
+    Declaration,
+    Event,
+    Funnel,
+    Imported,
+    Marker,
+    Observation,
+    Record,
+    Refill,
+    Tick,
+    TimedObservation,
+)
 from croupier.core.snapshot import Snapshot
+
+AnyRecord = (
+    Decision
+    | Event
+    | Tick
+    | Marker
+    | Funnel
+    | Observation
+    | TimedObservation
+    | Imported
+    | Declaration
+    | ArmSet
+    | Refill
+    | OpenTrials
+)
+"""Whatever a topic may hold, but for snapshots."""
 
 _ENCODER = msgspec.msgpack.Encoder()
 _MANY = msgspec.msgpack.Decoder(list[AnyRecord | Snapshot])

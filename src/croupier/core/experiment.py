@@ -27,7 +27,7 @@ LONGEST_ARM = 200
 _WINDOWS = ("expose_within", "window", "lateness", "session")
 SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
 """What a slate is: one made by an older snapshot is decided under what that was declared with."""
-STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS)
+STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS, "timed")
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
 REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
@@ -104,6 +104,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """H: from the first decision of a session to its observation, milliseconds."""
         return (self.session or 0) + self.horizon
 
+    @property
+    def timed(self) -> bool:
+        """Whether it is noted when outcomes come: the policy corrects for their delay."""
+        return self.policy.delay_corrected
+
     def problems(self) -> Iterator[tuple[str, str]]:
         """Everything that is wrong with the declaration, as (key, reason)."""
         yield from self._name_problems()
@@ -124,6 +129,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if reason:
             yield "policy", reason
         yield from self._belief_problems()
+        yield from self._delay_problems()
 
     def _name_problems(self) -> Iterator[tuple[str, str]]:
         if not usable_name(self.name):
@@ -184,6 +190,19 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         elif self.prior is not None and self.reward.usable:
             kind = posterior_of(self.posterior, self.reward)
             yield from self.prior.problems(kind, *self.reward.bounds)
+
+    def _delay_problems(self) -> Iterator[tuple[str, str]]:
+        own = self.policy
+        adjusts = isinstance(own, Thompson) and (own.deconfounded or own.overdispersed)
+        checks = {
+            "needs a reward of one kind with weight 1 and cap 1": not self.reward.binary,
+            'needs session = "none": what is open is counted by decision': self.session is not None,
+            "gains nothing with a window under 1h": self.window < HOUR,
+            "does not go with a cascade": self.ranking == "cascade",
+            "goes with neither deconfounded nor overdispersed": adjusts,
+        }
+        wrongs = [reason for reason, wrong in checks.items() if wrong and self.timed]
+        yield from (("policy.delay_corrected", reason) for reason in wrongs)
 
     def _time_problems(self) -> Iterator[tuple[str, str]]:
         for key in ("expose_within", "window", "refresh", "period"):

@@ -71,7 +71,11 @@ class FunnelFold:
                 counted = [v for at, v in outcomes.values() if at <= shown[slot] + spec.window]
                 if shown[slot] and counted:
                     counts[slot][kind] = len(counted), sum(counted)
-            yield Funnel(decision=state.decision, shown=shown, outcomes=counts)
+            delays = tuple(
+                first_delay(state, slot, seen, spec.window)
+                for slot, seen in enumerate(shown if spec.timed else ())
+            )
+            yield Funnel(decision=state.decision, shown=shown, outcomes=counts, delays=delays)
 
     def _outcome(self, story: Story, event: Event) -> None:
         spec = self._declarations.need(event.decision.experiment, event.decision.declaration).spec
@@ -84,3 +88,15 @@ class FunnelFold:
         outcomes[event.id] = min(outcomes.get(event.id, reported), reported)
         if len(outcomes) > MOST_IDS:
             del outcomes[max(outcomes, key=lambda each: (outcomes[each], each))]
+
+
+def first_delay(story: Story, slot: int, seen: int, window: int) -> int:
+    """How long after a slot was seen its first outcome came; −1: it had none in time."""
+    came = [
+        at
+        for (place, _), outcomes in (story.outcomes or {}).items()
+        if place == slot
+        for at, _ in outcomes.values()
+    ]
+    first = min(came, default=seen + window + 1)
+    return max(first - seen, 0) if seen and first <= seen + window else -1

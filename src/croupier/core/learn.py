@@ -8,13 +8,15 @@ import numpy as np
 from msgspec.structs import replace
 
 from croupier.core.arms.examination import attended, examination
+from croupier.core.arms.maturing import delay_stratum
 from croupier.core.arms.posterior import read_posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
+from croupier.core.duration import DAY
 from croupier.core.rankings import rank_arms
-from croupier.core.records import ArmSet, Declaration, Imported, Observation
+from croupier.core.records import ArmSet, Declaration, Imported, Observation, TimedObservation
 from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
@@ -56,6 +58,25 @@ class Learned:
         trial, known = Sums.of(value, propensity), self.sums.get(key)
         self.sums[key] = trial if known is None else known + trial
 
+    def add_delay(self, observation: TimedObservation, window: int) -> None:
+        """Note when the first outcome of a trial that trains came, by day.
+
+        It stands beside the sums that anything is estimated from, in a stratum of its own.
+        """
+        if observation.delay < 0 or observation.reason != "policy":
+            return
+        stratum = delay_stratum(observation.delay, window)
+        key = StateKey(
+            observation.experiment,
+            observation.arm,
+            observation.slot,
+            observation.reward_version,
+            stratum,
+            observation.at // DAY * DAY,
+        )
+        trial = Sums.of(observation.reward, observation.propensity)
+        self.sums[key] = self.sums.get(key, Sums()) + trial
+
     def add_imported(self, past: Imported, period: int) -> None:
         """Take past trials that were added up elsewhere; they train, so their stratum is policy."""
         start = past.at // period * period
@@ -82,6 +103,9 @@ def absorb(records: Iterable[Observation | Imported], declarations: Declarations
             learned.add_imported(record, spec.period)
         else:
             learned.add(record, spec.period)
+            if isinstance(record, TimedObservation):
+                own = declarations.need(record.experiment, record.declaration).spec
+                learned.add_delay(record, own.window)
     return learned
 
 

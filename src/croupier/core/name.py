@@ -1,4 +1,4 @@
-"""What may name an experiment, an outcome kind or a guardrail."""
+"""What may name an experiment, an outcome kind, a guardrail or an API key."""
 
 import re
 

@@ -81,11 +81,16 @@ class Marker(Record, frozen=True, gc=False, tag="marker"):
 
 
 class Funnel(Record, frozen=True, gc=False, tag="funnel"):
-    """A decision's closed story: when each slot was first seen (0: never), and its outcomes."""
+    """A decision's closed story: when each slot was first seen (0: never), and its outcomes.
+
+    Where the experiment is timed, `delays` say how long after it was seen each slot had its first
+    outcome, milliseconds (−1: none).
+    """
 
     decision: Decision
     shown: tuple[int, ...]
     outcomes: tuple[dict[str, tuple[int, int]], ...]
+    delays: tuple[int, ...] = ()
 
 
 class Observation(Record, frozen=True, gc=False, tag="observation"):
@@ -108,6 +113,15 @@ class Observation(Record, frozen=True, gc=False, tag="observation"):
     at: int
     repeats: int = 0
     measured: dict[str, int] = {}
+
+
+class TimedObservation(Observation, frozen=True, gc=False, tag="timed_observation", kw_only=True):
+    """An observation of a timed experiment: how long after the impression its first outcome came.
+
+    Milliseconds; −1: there was none.
+    """
+
+    delay: int
 
 
 class Imported(Record, frozen=True, gc=False, tag="imported"):
@@ -176,17 +190,3 @@ class Refill(Record, frozen=True, gc=False, tag="refill"):
     reward_version: int
     watermark: int
     at: int
-
-
-AnyRecord = (
-    Decision
-    | Event
-    | Tick
-    | Marker
-    | Funnel
-    | Observation
-    | Imported
-    | Declaration
-    | ArmSet
-    | Refill
-)

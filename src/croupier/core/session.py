@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from hashlib import blake2b
 
+import msgspec
+
 from croupier.core.declarations import Declarations
-from croupier.core.records import Declaration, Funnel, Observation
+from croupier.core.records import Declaration, Funnel, Observation, TimedObservation
 from croupier.core.reward import Tally
 
 SessionKey = tuple[str, int, bytes, int, bytes]
@@ -89,7 +91,7 @@ class SessionFold:
     ) -> Observation:
         pooled, spec = first.decision.inclusions, declaration.spec
         tallies = _tallies(session.values(), arm)
-        return Observation(
+        trial = Observation(
             id=observation_id(key, arm),
             experiment=key[0],
             arm=arm,
@@ -104,6 +106,9 @@ class SessionFold:
             repeats=repeats,
             measured={name: each.of(tallies) for name, each in spec.measured.items()},
         )
+        if not first.delays:
+            return trial
+        return TimedObservation(**msgspec.structs.asdict(trial), delay=first.delays[slot])
 
     def _length(self, experiment: str, version: int) -> int | None:
         return self._declarations.need(experiment, version).spec.session

@@ -113,6 +113,7 @@ class Ring:
     def refresh(self) -> None:
         """Publish snapshots that are due, and show them to serving."""
         now, watermark = self._backends.clock.now(), self.join.time.value
+        self.learn.hold(self.join.count_open(), watermark)
         for snapshot in self.learn.refresh(self._experiments, now, watermark):
             self._on_snapshot(snapshot)
 

@@ -53,6 +53,20 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
         columns = (m, kappa, alpha0 + n / 2, beta)
         return cls(*_four(*columns), (m0, kappa0), (low, high))
 
+    def widened(self, variance: FloatArray) -> "NormalInverseGamma":
+        """The same means, each less certain by a variance that its own trials know nothing of.
+
+        κ becomes σ̂²/(σ̂²/κ + v) with σ̂² = β/α, so that the scale² of each mean grows by v: as if
+        there had been fewer trials.
+
+        >>> one = NormalInverseGamma(m=(0.5,), kappa=(100.0,), alpha=(51.0,), beta=(5.1,))
+        >>> one.widened(np.array([0.001])).kappa
+        (50.0,)
+        """
+        kappa, alpha, beta = (np.asarray(x) for x in (self.kappa, self.alpha, self.beta))
+        fewer = 1.0 / (1.0 / kappa + variance * alpha / beta)
+        return msgspec.structs.replace(self, kappa=tuple(fewer.tolist()))
+
     def mean(self) -> FloatArray:
         """Expected reward a trial, one number an arm."""
         return np.asarray(self.m)

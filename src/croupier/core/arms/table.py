@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from croupier.core.arms.maturing import Maturing
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import Reading, StateKey, Sums
 from croupier.core.duration import DAY
@@ -16,7 +17,7 @@ _UNITS = np.array([[1.0], [MICRO], [float(MICRO) ** 2]])
 
 
 class ArmTable:
-    """All sums of one (experiment, reward version, stratum).
+    """All sums of one (experiment, reward version, stratum); beside them what is not over yet.
 
     >>> table = ArmTable()
     >>> table.add(0, 5, Sums.of(MICRO, 0.5))
@@ -29,6 +30,7 @@ class ArmTable:
         self._totals: dict[int, Sums] = {}
         self._columns: dict[int, FloatArray] = {}
         self._arms: tuple[int, ...] = ()
+        self.maturing = Maturing()
 
     def add(self, period: int, arm: int, sums: Sums) -> None:
         """Add to the sums of one arm in one period."""

@@ -14,7 +14,8 @@ RIDGE = 1.0
 class Surrogate(NamedTuple):
     """late = base + Σ weight·signal, with the standard errors of the weights.
 
-    `explained` is the part of the late metric's variance that the signals account for.
+    `explained` is the part of the late metric's variance that the signals account for. `middle` are
+    the means of the signals that it was fitted on, `covariance` that of the weights.
     """
 
     base: float
@@ -22,6 +23,27 @@ class Surrogate(NamedTuple):
     errors: FloatArray
     explained: float
     trials: int
+    middle: FloatArray
+    covariance: FloatArray
+
+    def doubt(self, mean_signals: FloatArray) -> FloatArray:
+        """How uncertain the weights leave an arm's mean, as a variance: (x̄ − c)ᵀ Σ (x̄ − c).
+
+        x̄ are the arm's mean signals, shape (…, k), c those of the fit: there the line goes through
+        the late metric's own mean whatever the weights are. What is left of the error, that of this
+        mean, is the same for all arms. The variance of Σ weight·signal over the arm's own trials,
+        by n, comes on top.
+
+        >>> x = np.array([[0.0], [1.0]] * 500)
+        >>> late = 0.1 + 0.2 * x[:, 0] + np.tile([0.05, 0.05, -0.05, -0.05], 250)
+        >>> np.sqrt(Surrogate.fit(x, late).doubt(np.array([[0.5], [0.9]]))).round(4).tolist()
+        [0.0, 0.0013]
+
+        Source: Draper & Smith 1998, Applied Regression Analysis, § 3.1; Athey, Chetty, Imbens &
+        Kang 2019, The Surrogate Index: the index is estimated in another sample than the arms' own.
+        """
+        away = mean_signals - self.middle
+        return np.asarray(np.einsum("...i,ij,...j->...", away, self.covariance, away))
 
     @classmethod
     def fit(cls, signals: FloatArray, late: FloatArray) -> Self:
@@ -53,10 +75,12 @@ class Surrogate(NamedTuple):
         b = inverse @ (x.T @ y)
         e = y - x @ b
         bread = inverse * (trials / (trials - kinds - 1))
-        errors = np.sqrt(np.diag(bread @ ((x * (e * e)[:, None]).T @ x) @ inverse)) / scale
+        covariance = bread @ ((x * (e * e)[:, None]).T @ x) @ inverse / np.outer(scale, scale)
+        errors = np.sqrt(np.diag(covariance))
         weights, whole = b / scale, float(y @ y)
         explained = 1.0 - float(e @ e) / whole if whole else 0.0
-        return cls(float(late.mean() - means @ weights), weights, errors, explained, trials)
+        base = float(late.mean() - means @ weights)
+        return cls(base, weights, errors, explained, trials, means, covariance)
 
 
 class Drift(NamedTuple):

@@ -22,12 +22,14 @@ class Allocation(
     """A policy: a frozen value that turns a posterior into weights. Subclasses say `weights`.
 
     `floor` is the least weight of an arm (default min(0.01, 0.1/K)). `half_life` and
-    `sliding_window` (milliseconds) discount old periods when they are read; the sums stay.
+    `sliding_window` (milliseconds) discount old periods when they are read; the sums stay. With
+    `delay_corrected`, trials whose window is open count in so far as outcomes had time to come.
     """
 
     floor: float | None = None
     half_life: int | None = None
     sliding_window: int | None = None
+    delay_corrected: bool = False
 
     def index(self, posterior: Posterior) -> FloatArray:
         """What a policy that draws nothing ranks the arms by, one number an arm."""
@@ -99,7 +101,10 @@ class Allocation(
         bounds: tuple[float, float],  # noqa: ARG002 - for those that shift what they read
     ) -> Reading:
         """What the posterior of these arms is made of; a trial earns within `bounds`."""
-        return table.read(arms, watermark, period, self.age_weight)
+        reading = table.read(arms, watermark, period, self.age_weight)
+        if not self.delay_corrected:
+            return reading
+        return table.maturing.beside(reading, arms, watermark, self.age_weight)
 
     def problem(self, arms: int) -> str | None:
         """Why this policy cannot serve so many arms, or None."""

@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
+from croupier.core.arms.maturing import counted, exposure, seen_by
 from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.maturing import counted, exposure, seen_by
 from croupier.core.worlds.batches import thompson_shares
 
 Counting = Literal["all at once", "when over", "as exposed"]

@@ -9,6 +9,7 @@ from croupier.core import codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.declarations import Declarations
 from croupier.core.learn import Learned, absorb
+from croupier.core.open_trials import OpenTrials
 from croupier.core.records import Imported, Marker, Observation
 from croupier.ports import Entry, Positions
 
@@ -28,9 +29,10 @@ class Gathered(NamedTuple):
     reached: dict[int, int]
     learned: Learned
     ids: dict[bytes, int]
+    open: tuple[OpenTrials, ...] = ()
 
     def encode(self) -> bytes:
-        """As MessagePack; sums as text, for they outgrow 64 bits."""
+        """As MessagePack, but for open trials; sums as text, for they outgrow 64 bits."""
         sums = [(key, one.encode()) for key, one in self.learned.sums.items()]
         counts = [(*place, count) for place, count in self.learned.counts.items()]
         return msgspec.msgpack.encode((self.positions, self.reached, sums, counts, self.ids))
@@ -64,15 +66,16 @@ def gather(
     told: dict[bytes, Told] = {}
     positions: Positions = {}
     reached: dict[int, int] = {}
+    open_trials: list[OpenTrials] = []
     for entry in entries:
         positions[entry.partition] = entry.offset + 1
         for record in codec.decode_many(entry.payload):
-            if isinstance(record, Observation):
-                told.setdefault(record.id, (record.at, record))
-            elif isinstance(record, Imported):
-                told.setdefault(record.id, (entry.stamp, record))
+            if isinstance(record, Observation | Imported):
+                told.setdefault(record.id, (_data_time(record, entry), record))
             elif isinstance(record, Marker):
                 reached[record.source] = max(reached.get(record.source, 0), record.watermark)
+            elif isinstance(record, OpenTrials):
+                open_trials.append(record)
     added = known({id_ for _, one in told.values() for id_ in _ids(one)})
     fresh = _new(told, added, oldest)
     learned = absorb((record for _, record in fresh.values()), declarations)
@@ -80,7 +83,12 @@ def gather(
         if at < oldest:
             learned.counts[record.experiment, "stale"] += 1
     ids = {id_: at for at, one in fresh.values() for id_ in _ids(one)}
-    return Gathered(positions, reached, learned, ids)
+    return Gathered(positions, reached, learned, ids, tuple(open_trials))
+
+
+def _data_time(record: Observation | Imported, entry: Entry) -> int:
+    """An observation's own; that of imported rows is when they came."""
+    return record.at if isinstance(record, Observation) else entry.stamp
 
 
 def _ids(record: Observation | Imported) -> tuple[bytes, ...]:

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
 from croupier.config.settings import MOST_SKEW
+from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
 from croupier.core.learn import Learned
+from croupier.core.open_trials import OpenTrials, held_for
 from croupier.core.snapshot import Snapshot
 from croupier.core.watermark import Watermark
-from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Entry
+from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Commit, Entry, entries_between
 from croupier.runners.distributed.gathered import Gathered, gather
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
@@ -56,6 +58,18 @@ class Learner:
         self._committed = standing.watermark
         for source in self._stores.log.ends(FUNNELS):
             self.time.reach(source, standing.watermark)
+        insist(self._recover_open, self.stop)
+
+    def _recover_open(self) -> None:
+        """Read again what was told of trials that may be open still."""
+        within = held_for(self._history.declarations)
+        if within:
+            log, reach = self._stores.log, self._committed - within - MOST_SKEW
+            start = log.since(OBSERVATIONS, reach)
+            for entries in entries_between(log, OBSERVATIONS, start, self.positions):
+                records = codec.decode_all(entry.payload for entry in entries)
+                told = (one for one in records if isinstance(one, OpenTrials))
+                self.learn.hold(told, self._committed)
 
     def step(self) -> bool:
         """Read on, add what is new, commit; False when there was nothing to read."""
@@ -138,3 +152,6 @@ class Learner:
         self.positions |= commit.positions
         self._stored, self._committed = dict(commit.positions), commit.watermark
         self.learn.take(commit.sums)
+        # The foremost of those who observe may have told what closed by its own watermark.
+        newest = max(self.time.reached.values(), default=0)
+        self.learn.hold((each for one in gathered for each in one.open), newest)

@@ -9,6 +9,7 @@ from croupier.apps.observe import Observe
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.fold import Stage
+from croupier.core.open_trials import OpenTrials
 from croupier.core.records import Event, Funnel, Marker
 from croupier.core.watermark import Watermark
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Entry, Late
@@ -33,6 +34,9 @@ class Part(Protocol):
 
     def close(self) -> Keyed:
         """What has closed by now."""
+
+    def told_open(self) -> Keyed:
+        """What is to be told now of trials that are open: to whoever holds all of a partition."""
 
     @property
     def open(self) -> Counter[str]:
@@ -62,6 +66,10 @@ class JoinPart:
         """The funnels of stories whose time is up."""
         return [(story_key(one), codec.encode(one)) for one in self._join.close()]
 
+    def told_open(self) -> Keyed:
+        """How the open trials stand."""
+        return [_placed(one) for one in self._join.count_open(self._partition)]
+
     @property
     def open(self) -> Counter[str]:
         """Open stories."""
@@ -76,6 +84,7 @@ class ObservePart:
     def __init__(self, declarations: Declarations, _: int, sources: Iterable[int]) -> None:
         self._observe, self._sources = Observe(declarations), list(sources)
         self.time, self.stage = Watermark(self._sources), self._observe.stage
+        self._told_open: dict[tuple[str, int, int], OpenTrials] = {}
 
     def feed(self, entries: list[Entry]) -> list[Late]:
         """Apply funnels, then let the markers behind them move time."""
@@ -84,6 +93,8 @@ class ObservePart:
         for one in records:
             if isinstance(one, Marker):
                 self.time.reach(one.source, one.watermark)
+            elif isinstance(one, OpenTrials):
+                self._told_open[one.experiment, one.source, one.part] = one
         return []
 
     def resume(self, watermark: int) -> None:
@@ -97,10 +108,20 @@ class ObservePart:
         closed = self._observe.close(self.time.value)
         return [(observation.id, codec.encode(observation)) for observation in closed]
 
+    def told_open(self) -> Keyed:
+        """What `join` said of open trials, handed on."""
+        told, self._told_open = self._told_open, {}
+        return [_placed(one) for one in told.values()]
+
     @property
     def open(self) -> Counter[str]:
         """Open sessions."""
         return self.stage.count
+
+
+def _placed(trials: OpenTrials) -> tuple[bytes, bytes]:
+    """All that one partition says of open trials goes the same way, in order."""
+    return b"%d" % trials.source, codec.encode(trials)
 
 
 def story_key(record: Event | Funnel) -> bytes:

@@ -93,6 +93,7 @@ class Place:
         """One step: all of it, or it is done again after the next start."""
         late = insist(lambda: self._feed(entries), stop)
         watermark, closed = self.part.time.value, self.part.close()
+        closed += self.part.told_open()
         if closed:
             keys, records = zip(*closed, strict=True)
             insist(lambda: self._log.append(self.part.writes, records, keys).result(), stop)

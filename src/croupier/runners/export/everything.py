@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from croupier.config.backends import Backends
 from croupier.core import codec
 from croupier.core.duration import DAY
-from croupier.core.records import ArmSet, Event, Funnel, Imported, Observation
+from croupier.core.records import ArmSet, Event, Funnel, Imported, Observation, TimedObservation
 from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, entries_between
 from croupier.runners.declare import read_declarations
 from croupier.runners.export import log
@@ -32,6 +32,7 @@ _KINDS: dict[type, _Kind] = {
     Event: _Kind(log.EVENTS_SHEET, log.events),
     Funnel: _Kind(log.FUNNELS_SHEET, log.funnels),
     Observation: _Kind(log.OBSERVATIONS_SHEET, log.observations),
+    TimedObservation: _Kind(log.OBSERVATIONS_SHEET, log.observations),
     Imported: _Kind(log.IMPORTS_SHEET, log.imports),
     ArmSet: _Kind(log.ARMS_SHEET, log.arm_sets),
 }

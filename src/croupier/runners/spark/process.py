@@ -1,13 +1,16 @@
 """The processes of a ring on Spark: join, observe, learn, until told to stop."""
 
 import threading
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from croupier.config.errors import ConfigError
 from croupier.config.services import Services, Stores, open_stores
 from croupier.config.settings import Settings
 from croupier.config.spark import SparkSettings, checkpoint_of, open_engine, sink_of, source_of
 from croupier.core import codec
+from croupier.core.experiment import Experiment
 from croupier.core.records import Tick
 from croupier.ports import EVENTS, OBSERVATIONS
 from croupier.runners.candidates import scheduled
@@ -36,6 +39,8 @@ def run_folding(
         if app == "join":
             _tick(stores, spark, stop)
         history = insist(lambda: History(stores.log), stop)
+        book = history.declarations
+        refuse_corrected(book.latest(name).spec for name in book.names())
         engine = open_engine(spark)
         folding = Folding(app, stores, history, stop)
         # Another number of buckets is another layout: what it finds in the old one is not its own.
@@ -75,6 +80,7 @@ def run_learning(
     recover: bool,
 ) -> None:
     """learn: declares what the settings say, adds, publishes. There is one."""
+    refuse_corrected(settings.experiments)
     stores = insist(lambda: open_stores(services), stop)
     try:
         history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
@@ -111,6 +117,18 @@ def run_learning(
             supervised.run(start, turn)
     finally:
         stores.close()
+
+
+def refuse_corrected(specs: Iterable[Experiment]) -> None:
+    """ConfigError where a policy corrects for delays: on Spark nobody holds all open trials."""
+    problems = [
+        f'experiment "{spec.name}": policy.delay_corrected: not on Spark, where no process holds '
+        "all open stories; use the plain join, observe and learn"
+        for spec in specs
+        if spec.timed
+    ]
+    if problems:
+        raise ConfigError(*problems)
 
 
 def _tick(stores: Stores, spark: SparkSettings, stop: threading.Event) -> None:

@@ -14,8 +14,8 @@ from croupier.config.services import Services, Stores, open_stores
 from croupier.config.spark import SparkSettings
 from tests.laws.test_chain import text
 from tests.services.service import ROOT, free_port
+from tests.services.spark import JARS
 from tests.spark.cluster import Master, Worker, spark_home
-from tests.spark.conftest import JARS
 from tests.spark.tale import funnels_on, read_back, tell_on
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]

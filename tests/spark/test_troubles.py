@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -14,7 +15,7 @@ from croupier.runners.spark.process import run_folding, run_learning
 from tests.laws.test_chain import text
 from tests.services.fixtures import Running
 from tests.services.servers import Kafka, Postgres, Redis
-from tests.services.service import Service
+from tests.services.service import Service, ServiceError
 from tests.spark.tale import funnels_on, read_back, tell_on, wait_for
 
 pytestmark = [pytest.mark.spark, pytest.mark.filterwarnings("ignore")]
@@ -79,7 +80,7 @@ def troubles(running: Running) -> list[Callable[[], None]]:
 
     def restart(kind: type[Service]) -> None:
         running(kind).kill()
-        running(kind).start()
+        assert wait_for(lambda: _started(running(kind)), _PATIENCE)
 
     return [
         lambda: restart(Kafka),
@@ -118,6 +119,14 @@ def test_services_come_and_go(
     standing = stores.states("learn").load()
     assert standing.sums == tale.told.sums(tale.book)
     assert {place: n for place, n in standing.counts.items() if n} == tale.told.counts()
+
+
+def _started(service: Service) -> bool:
+    """False when its port has been given to somebody's connection meanwhile: that passes."""
+    with suppress(ServiceError):
+        service.start()
+        return True
+    return False
 
 
 def _flush(port: int) -> None:

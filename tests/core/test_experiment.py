@@ -10,6 +10,7 @@ from croupier.core.name import usable_name
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.policies.uniform import Uniform
+from croupier.core.problems import problems as wrongs
 from croupier.core.reward import Reward, Term
 
 GOOD = Experiment("top-button", ("x", "y"), "x", Reward({"click": Term(1.0)}))
@@ -20,7 +21,7 @@ SPORT = {"x": "sport", "y": "sport"}
 
 def problems(**fields: object) -> list[str]:
     """The keys that are complained about."""
-    return [key for key, reason in msgspec.structs.replace(GOOD, **fields).problems() if reason]
+    return [key for key, reason in wrongs(msgspec.structs.replace(GOOD, **fields)) if reason]
 
 
 def test_the_least_declaration_has_no_problem() -> None:
@@ -150,8 +151,8 @@ def test_what_open_trials_cannot_be_counted_for_is_refused(
     fields: dict[str, object], reason: str
 ) -> None:
     fine = msgspec.structs.replace(GOOD, **EARLY)
-    assert not list(fine.problems())
-    told = list(msgspec.structs.replace(fine, **fields).problems())
+    assert not list(wrongs(fine))
+    told = list(wrongs(msgspec.structs.replace(fine, **fields)))
     assert [key for key, _ in told] == ["policy.delay_corrected"]
     assert told[0][1].startswith(reason)
 

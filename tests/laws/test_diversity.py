@@ -22,6 +22,7 @@ from croupier.core.explain import explain
 from croupier.core.lots import Lots, share_out
 from croupier.core.policies.registry import POLICIES
 from croupier.core.policies.thompson import Thompson
+from croupier.core.problems import problems
 from croupier.core.rankings import SPARE, Ranking, among, prune, rank_arms
 from croupier.core.records import Declaration
 from tests.laws import beliefs
@@ -218,7 +219,7 @@ def test_limited_shares_are_a_distribution_and_none_is_zero(
 ) -> None:
     policy: Any = POLICIES[kind]()
     spec = limited(arms, slots, policy=policy, ranking=ranking)
-    assert [problem for problem in spec.problems() if problem[0] != "policy"] == []
+    assert [problem for problem in problems(spec) if problem[0] != "policy"] == []
     snapshot = published(spec)
     by_slot = shares(snapshot.menu())
     assert by_slot.sum(axis=0) == pytest.approx(np.ones(slots), abs=1e-9)

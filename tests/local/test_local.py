@@ -232,7 +232,7 @@ def test_without_a_place_for_reports_they_are_counted_as_skipped(local: LocalCro
 
 
 def test_settings_that_cannot_work_are_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="expected a path"):
+    with pytest.raises(ConfigError, match="expected the data file"):
         LocalCroupier("carrier-pigeon://x", {})
     with pytest.raises(ConfigError, match="is a folder"):
         LocalCroupier(str(tmp_path), {})

@@ -83,7 +83,12 @@ def test_the_schedule_beside_learn_makes_the_arms_what_the_table_lists(town: Tow
 def test_any_server_refreshes_when_it_is_asked(town: Town) -> None:
     town.write("install", "see-recipes")
     seen = town.door.post(DOOR, json={"dry_run": True}).json()
-    assert seen["change"] == {"put": ["see-recipes"], "dropped": ["free-trial"], "held": []}
+    assert seen["change"] == {
+        "put": ["see-recipes"],
+        "dropped": ["free-trial"],
+        "held": [],
+        "regrouped": {},
+    }
     assert town.door.post(DOOR).json()["outcome"] == "changed"
     town.history.follow()
     assert town.active() == {"install", "see-recipes"}

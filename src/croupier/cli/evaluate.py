@@ -91,9 +91,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     For example:
 
       croupier evaluate log.csv --check
-
       croupier evaluate croupier.db --experiment top-button --policy always:install
-
       croupier evaluate log.csv --policy weights.json --least-propensity 0.01 --picture log.svg
 
       croupier evaluate open_bandit --part random_all --policy ucb1 --replay
@@ -107,9 +105,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
     )
     if check:
-        from croupier.cli.questions import question
-
-        return _check(question(said, learn, seed), as_json=as_json)
+        return _check(said, learn, seed, as_json=as_json)
     asked = _question(said, None if replay else learn, seed)
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
@@ -125,11 +121,13 @@ def _end(*, wrong: bool) -> None:
         raise typer.Exit(1)
 
 
-def _check(asked: "Question", *, as_json: bool) -> None:
+def _check(said: "Asked", learn: float, seed: int, *, as_json: bool) -> None:
     import msgspec
 
     from croupier.cli.estimates import report_check
+    from croupier.cli.questions import question
 
+    asked = question(said, learn, seed)
     found = _read(asked, asked.check, quiet=as_json)
     print(msgspec.json.encode(found).decode()) if as_json else report_check(found)
     _end(wrong=found.alarm)

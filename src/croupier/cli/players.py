@@ -14,6 +14,7 @@ from croupier.core.evaluate.softmax import Softmax
 from croupier.core.experiment import Experiment
 from croupier.core.policies.base import Allocation
 from croupier.core.policies.registry import POLICIES
+from croupier.core.problems import problems
 from croupier.core.worlds.registry import WORLDS
 from croupier.core.worlds.world import World
 
@@ -150,7 +151,7 @@ def _value(text: str) -> str:
 
 
 def _check(spec: Experiment) -> None:
-    for key, reason in spec.problems():
+    for key, reason in problems(spec):
         raise _wrong(f"--{key}", reason)
 
 

@@ -9,6 +9,7 @@ from croupier.core.arms.prior import Prior
 from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
 from croupier.core.policies.registry import POLICIES
+from croupier.core.problems import problems as problems_of
 
 
 def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Experiment, ...]:
@@ -58,7 +59,7 @@ def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Exper
     if not (needed | ({"candidates"} if candidates is not None else set())) <= usable.keys():
         return None
     spec = Experiment(**usable)
-    problems += (f"{where}: {key}: {reason}" for key, reason in spec.problems())
+    problems += (f"{where}: {key}: {reason}" for key, reason in problems_of(spec))
     return spec
 
 

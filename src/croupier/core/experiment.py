@@ -1,17 +1,14 @@
-"""What an owner declares of an experiment, and what is wrong with it."""
+"""What an owner declares of an experiment."""
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
-from croupier.core.arms.posterior import posterior_of
 from croupier.core.arms.prior import Prior
 from croupier.core.candidates.declared import Candidates
-from croupier.core.diversity import Diversity, group_problems
-from croupier.core.duration import HOUR, MINUTE, SECOND, format_duration
-from croupier.core.guardrail import MOST_GUARDRAILS, Guardrail
-from croupier.core.name import usable_name
+from croupier.core.diversity import Diversity
+from croupier.core.duration import HOUR, MINUTE, SECOND
+from croupier.core.guardrail import Guardrail
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
@@ -108,107 +105,3 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def timed(self) -> bool:
         """Whether it is noted when outcomes come: the policy corrects for their delay."""
         return self.policy.delay_corrected
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        """Everything that is wrong with the declaration, as (key, reason)."""
-        yield from self._name_problems()
-        yield from self._source_problems()
-        yield from self._slate_problems()
-        yield from self._reward_problems()
-        yield from self._time_problems()
-        if not 0 <= self.holdout < 1:
-            yield "holdout", f"expected a share from 0 to below 1, got {self.holdout}"
-        forgets = self.policy.sliding_window
-        if forgets is not None and 0 < forgets < self.longest_story:
-            least = format_duration(self.longest_story)
-            yield (
-                "policy.sliding_window",
-                f"shorter than a story, {least}: trials would be forgotten before they count",
-            )
-        reason = self.policy.problem(len(self.arms)) if self.arms else None
-        if reason:
-            yield "policy", reason
-        yield from self._belief_problems()
-        yield from self._delay_problems()
-
-    def _name_problems(self) -> Iterator[tuple[str, str]]:
-        if not usable_name(self.name):
-            yield "name", f"expected 1 to 64 letters, digits, '.', '_' or '-', got {self.name!r}"
-        if len(self.arms) > MOST_ARMS:
-            yield "arms", f"at most {MOST_ARMS} arms, got {len(self.arms)}"
-        seen: set[str] = set()
-        for arm in self.arms:
-            if arm in seen:
-                yield "arms", f"{arm!r} is named twice"
-            if not 0 < len(arm) <= LONGEST_ARM or not arm.isprintable():
-                yield "arms", f"expected 1 to {LONGEST_ARM} printable characters, got {arm[:40]!r}"
-            seen.add(arm)
-
-    def _source_problems(self) -> Iterator[tuple[str, str]]:
-        if self.candidates is None:
-            if not self.arms:
-                yield "arms", "at least one arm is needed"
-            return
-        yield from ((f"candidates.{key}", reason) for key, reason in self.candidates.problems())
-        if self.arms:
-            yield "arms", "declare arms or candidates, not both"
-
-    def _slate_problems(self) -> Iterator[tuple[str, str]]:
-        for arm in self.defaults:
-            if arm not in self.arms and self.candidates is None:
-                yield "default", f"{arm!r} is not one of the arms"
-        if not 1 <= self.slots <= MOST_SLOTS:
-            yield "slots", f"expected 1 to {MOST_SLOTS}, got {self.slots}"
-        elif self.arms and self.slots > len(self.arms):
-            yield "slots", f"{self.slots} slots need as many arms, got {len(self.arms)}"
-        elif len(set(self.defaults)) != len(self.defaults) or len(self.defaults) != self.slots:
-            arms = "the name of an arm" if self.slots == 1 else f"{self.slots} different arms"
-            yield "default", f"expected {arms}, got {', '.join(self.defaults)[:200]!r}"
-        listed = self.arms if self.candidates is None else None
-        yield from (("groups", reason) for reason in group_problems(self.groups, listed))
-        if self.diversity is not None:
-            yield from self.diversity.problems(self.slots, self.defaults, self.groups)
-        if not LEAST_BAG <= self.bag <= MOST_BAG:
-            yield "bag", f"expected {LEAST_BAG} to {MOST_BAG} rankings, got {self.bag}"
-
-    def _reward_problems(self) -> Iterator[tuple[str, str]]:
-        if not self.reward.terms:
-            yield "reward", "at least one outcome kind is needed, such as { click = 1.0 }"
-        yield from self.reward.problems()
-        if len(self.guardrails) > MOST_GUARDRAILS:
-            yield "guardrail", f"at most {MOST_GUARDRAILS} guardrails, got {len(self.guardrails)}"
-        for name, each in self.guardrails.items():
-            if not usable_name(name):
-                yield f"guardrail.{name}", "not a name: letters, digits, '.', '_' or '-'"
-            yield from ((f"guardrail.{name}.{key}", why) for key, why in each.problems())
-
-    def _belief_problems(self) -> Iterator[tuple[str, str]]:
-        if self.posterior == "beta" and not self.reward.binary:
-            yield "posterior", '"beta" needs a reward of one kind with weight 1 and cap 1'
-        elif self.posterior == "count" and self.reward.unit is None:
-            yield "posterior", '"count" needs kinds that are counted, all of one weight above 0'
-        elif self.prior is not None and self.reward.usable:
-            kind = posterior_of(self.posterior, self.reward)
-            yield from self.prior.problems(kind, *self.reward.bounds)
-
-    def _delay_problems(self) -> Iterator[tuple[str, str]]:
-        own = self.policy
-        adjusts = isinstance(own, Thompson) and (own.deconfounded or own.overdispersed)
-        checks = {
-            "needs a reward of one kind with weight 1 and cap 1": not self.reward.binary,
-            'needs session = "none": what is open is counted by decision': self.session is not None,
-            "gains nothing with a window under 1h": self.window < HOUR,
-            "does not go with a cascade": self.ranking == "cascade",
-            "goes with neither deconfounded nor overdispersed": adjusts,
-        }
-        wrongs = [reason for reason, wrong in checks.items() if wrong and self.timed]
-        yield from (("policy.delay_corrected", reason) for reason in wrongs)
-
-    def _time_problems(self) -> Iterator[tuple[str, str]]:
-        for key in ("expose_within", "window", "refresh", "period"):
-            if getattr(self, key) <= 0:
-                yield key, "must be longer than 0"
-        if self.lateness < 0:
-            yield "lateness", "must not be negative"
-        if self.session is not None and self.session <= 0:
-            yield "session", 'must be longer than 0, or "none"'

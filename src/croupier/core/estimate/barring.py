@@ -1,4 +1,4 @@
-"""Which arms broke a guardrail by now: what learning keeps out of what it publishes."""
+"""Which arms broke a guardrail by now, and are kept out of what is published."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Slates that were shown, as a ranking policy sees them: weights slot by slot, and by prefix."""
+"""Slates that were shown, as a ranking policy sees them: by slot and by prefix."""
 
 from typing import NamedTuple
 

@@ -173,6 +173,7 @@ def test_server_and_log_have_tables_of_their_own() -> None:
     assert (found.server.max_body, found.server.max_events, found.server.max_skew) == (9, 8, 7_000)
     assert found.log.retention == 30 * DAY
     assert parse_settings(LEAST + REWARD).log.retention is None
+    assert parse_settings(LEAST + REWARD + '[log]\nids = "2d"\n').log.ids == 2 * DAY
 
 
 def test_a_retention_of_exactly_the_longest_story_is_enough() -> None:
@@ -331,6 +332,7 @@ def test_a_name_that_cannot_be_is_refused(old: str, new: str, key: str, reason: 
         (LEAST + REWARD + "[server]\nmax_body = 0", "max_body"),
         (LEAST + REWARD + "[server]\nmax_events = -1", "max_events"),
         (LEAST + REWARD + "[log]\nretention = 7", "shop.toml: log: retention: "),
+        (LEAST + REWARD + '[log]\nids = "2h"', "shop.toml: log: ids: expected at least 1d"),
         (
             USUAL + '[log]\nretention = "35m"',
             "shop.toml: log: retention: 35m is shorter than the longest story, 36m",

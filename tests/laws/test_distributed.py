@@ -20,6 +20,7 @@ from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, Me
 from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
 from croupier.config.services import Stores
+from croupier.config.tables import LogTable
 from croupier.core import codec
 from croupier.core.arms.sums import Sums
 from croupier.core.declarations import Declarations
@@ -143,7 +144,7 @@ class Town:
             return
         learner = self.processes["learn"]
         assert isinstance(learner, Learner)
-        learner._retention = 0
+        learner._keep = LogTable(retention=0)
         learner.trim()
         self.processes = {name: self._started(make) for name, make in self.makers.items()}
 

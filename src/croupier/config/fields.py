@@ -21,6 +21,7 @@ DURATIONS = frozenset(
         "max_skew",
         "request_timeout",
         "retention",
+        "ids",
     )
 )
 MOST_DURATION = 3_650 * DAY

@@ -14,7 +14,7 @@ from croupier.config.fields import meant, usable_fields
 from croupier.config.sources import read_sources, source_problems
 from croupier.config.tables import LimitsTable, LogTable, Server
 from croupier.core.api_key import ApiKey
-from croupier.core.duration import MINUTE, SECOND, format_duration
+from croupier.core.duration import DAY, MINUTE, SECOND, format_duration
 from croupier.core.experiment import Experiment
 from croupier.core.sources.declared import Source
 
@@ -107,6 +107,7 @@ def _across(found: Settings, file: str) -> list[str]:
         "server: max_body: expected at least 1 byte": server.max_body < 1,
         "server: max_events: expected at least 1": server.max_events < 1,
         "server: request_timeout: expected at least 1s": server.request_timeout < SECOND,
+        "log: ids: expected at least 1d": found.log.ids < DAY,
         f"log: retention: {format_duration(retention or 0)} is shorter than the longest story, "
         f"{format_duration(longest)} (session + expose_within + window + lateness): what is "
         "still open could not be recovered": retention is not None and retention < longest,

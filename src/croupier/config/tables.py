@@ -2,7 +2,7 @@
 
 import msgspec
 
-from croupier.core.duration import MINUTE, SECOND
+from croupier.core.duration import DAY, MINUTE, SECOND
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -26,6 +26,10 @@ class LimitsTable(msgspec.Struct, frozen=True):
 
 
 class LogTable(msgspec.Struct, frozen=True):
-    """`[log]`: how long records are kept, milliseconds; None is for ever."""
+    """`[log]`: how long records are kept, and ids of trials in PostgreSQL, milliseconds.
+
+    None is for ever.
+    """
 
     retention: int | None = None
+    ids: int = 35 * DAY

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from croupier.apps.learn import Learn
 from croupier.config.services import Stores
 from croupier.config.settings import MOST_SKEW
+from croupier.config.tables import LogTable
 from croupier.core import codec
 from croupier.core.arms.table import roll_up
 from croupier.core.duration import DAY, HOUR
@@ -18,9 +19,7 @@ from croupier.runners.distributed.gathered import Gathered, gather
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
 
-_ENTRIES = 1_024
-KEEP_IDS = 35 * DAY
-"""How long ids of observations are kept, in data time, and so how late one may be told again."""
+_ENTRIES, _KEEP = 1_024, LogTable()
 
 
 class Learner:
@@ -36,9 +35,9 @@ class Learner:
         stores: Stores,
         history: History,
         stop: threading.Event,
-        retention: int | None = None,
+        keep: LogTable = _KEEP,
     ) -> None:
-        self._stores, self._history, self._retention = stores, history, retention
+        self._stores, self._history, self._keep = stores, history, keep
         self._states = stores.states("learn")
         self.stop = stop
         self.learn = Learn(history.declarations, stores.cache)
@@ -116,10 +115,10 @@ class Learner:
         What is committed here has passed join and observe. Killed, they read again from their own
         watermark, which is no less, back by the longest story and the greatest skew.
         """
-        if self._retention is None:
+        if self._keep.retention is None:
             return
         needed = self._history.declarations.longest_story() + MOST_SKEW
-        before = self._committed - max(self._retention, needed)
+        before = self._committed - max(self._keep.retention, needed)
         for topic in (EVENTS, FUNNELS, OBSERVATIONS):
             self._stores.log.trim(topic, before)
         self._states.trim_late(before)
@@ -127,8 +126,8 @@ class Learner:
 
     @property
     def oldest(self) -> int:
-        """The data time up to which ids may be forgotten."""
-        return self._committed - self._history.declarations.longest_story() - KEEP_IDS
+        """The data time up to which ids may be forgotten: `[log] ids` before any open story."""
+        return self._committed - self._history.declarations.longest_story() - self._keep.ids
 
     def add(self, gathered: Collection[Gathered]) -> None:
         """Commit what some partitions add, in one transaction."""

@@ -86,7 +86,7 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
     try:
         insist(lambda: stores.hold(["learn"]), stop)
         history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
-        learner = insist(lambda: Learner(stores, history, stop, settings.log.retention), stop)
+        learner = insist(lambda: Learner(stores, history, stop, settings.log), stop)
         learner.recover()
         on_ready()
         upkeep = Upkeep(stores, history, learner)

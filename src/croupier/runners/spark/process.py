@@ -84,7 +84,7 @@ def run_learning(
     stores = insist(lambda: open_stores(services), stop)
     try:
         history = insist(lambda: declare(settings, stores.log, stores.clock), stop)
-        learner = Learner(stores, history, stop, settings.log.retention)
+        learner = Learner(stores, history, stop, settings.log)
         learner.recover()
         upkeep = Upkeep(stores, history, learner)
         upkeep.publish()

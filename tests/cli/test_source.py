@@ -76,3 +76,12 @@ def test_what_cannot_be_done_is_said(croupier: CommandLine, words: list[str], re
 def test_a_file_without_sources_is_named(croupier: CommandLine, shop: Path) -> None:
     found = croupier("source", "--config", shop / "croupier.toml")
     assert (found.code, found.err.strip()) == (2, "source: the file has no [[source]]")
+
+
+def test_up_says_that_it_reads_no_source(
+    croupier: CommandLine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ("--config", ORDERS / "croupier.toml", "--data", tmp_path / "c.db", "--host", "0.0.0.0")
+    found = croupier("up", *words)
+    assert found.code == 2  # listening for others without keys is refused, after the warning
+    assert "[[source]] is not read here, but by `croupier source`: orders" in caplog.text

@@ -1,5 +1,6 @@
 """croupier up: the whole ring in one process."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,8 @@ from typing import Annotated
 import typer
 
 from croupier.cli.options import Config, Data, LogLevel, say_where, set_up_logging
+
+_LOG = logging.getLogger(__name__)
 
 
 def up(  # noqa: PLR0913 - the command's own options
@@ -43,6 +46,9 @@ def up(  # noqa: PLR0913 - the command's own options
 
     set_up_logging(log_level)
     settings = with_environment(load_settings(config), os.environ)
+    if settings.sources:
+        named = ", ".join(source.name for source in settings.sources)
+        _LOG.warning("[[source]] is not read here, but by `croupier source`: %s", named)
     refuse_open_doors(settings, host, insecure=insecure)
     file = data_file(data)
     keys = load_keys(file, os.environ, renew=new_keys)

@@ -1,4 +1,4 @@
-"""One Kafka producer and what is under way on it: when it is given up, nobody waits for ever."""
+"""One Kafka producer, and what is under way on it: nobody waits for ever."""
 
 import logging
 import threading

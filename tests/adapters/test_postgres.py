@@ -64,6 +64,15 @@ def test_arms_have_names_and_totals_in_units_of_reward(database: Database) -> No
     assert rows == [("x", 2, 1, 0.5)]
 
 
+def test_totals_keep_strata_apart(database: Database) -> None:
+    """A trial whose guardrail was measured, and its delay, is in three strata."""
+    strata = ("delay.00", "policy", "policy:unsubscribe:12345678")
+    sums = {key()._replace(stratum=stratum): Sums.of(1_000_000, 0.5) for stratum in strata}
+    PostgresState(database).commit(Commit({0: 1}, START, sums=sums))
+    rows = database.rows('SELECT stratum, n FROM arm_totals ORDER BY stratum COLLATE "C"')
+    assert rows == [(stratum, 1) for stratum in strata]
+
+
 def test_every_table_and_column_says_what_it_is(database: Database) -> None:
     found = database.rows(
         "SELECT c.relname, a.attname, col_description(c.oid, a.attnum), obj_description(c.oid) "

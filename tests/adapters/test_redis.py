@@ -13,7 +13,7 @@ from croupier.adapters.durable import DurableSnapshots
 from croupier.adapters.memory import MemorySnapshots
 from croupier.adapters.redis import RedisSnapshots
 from croupier.core import codec
-from croupier.ports import Published, UnavailableError
+from croupier.ports import Published, Tally, UnavailableError
 from tests.adapters.backends import START, redis, unique
 from tests.adapters.test_snapshot_cache import TALLY, snapshot, versions
 from tests.services.fixtures import URLS, Running, provide
@@ -60,6 +60,7 @@ def test_the_keys_are_those_of_the_reference(
         f"{p}:b:history",
         f"{p}:home:b:arm:x",
         f"{p}:home:b:arm:無料",
+        f"{p}:home:b:drawn",
     }
     assert text(beside.hgetall(f"{p}:versions")) == {"b": "2"}
     assert codec.decode(beside.get(f"{p}:b:snapshot")) == snapshot(2)  # type: ignore[arg-type]
@@ -75,6 +76,40 @@ def test_the_keys_are_those_of_the_reference(
     week = 7 * 86_400_000
     assert week - 60_000 < beside.pttl(f"{p}:home:b:arm:x") <= week
     assert beside.ttl(f"{p}:b:snapshot") == -1
+
+
+def test_an_arm_that_is_drawn_no_more_weighs_nothing_and_keeps_its_counts(
+    cache: RedisSnapshots, beside: "client.Redis"
+) -> None:
+    """Barred, paused or removed; though the publication that left it out was lost on the way."""
+    x, gone = (cache.keys.arm("home", "b", arm) for arm in ("x", "無料"))
+    cache.put(snapshot(1), TALLY)
+    before = text(beside.hgetall(gone))
+    alone = Tally("home", [4], [2_000_000])
+    for version, recounted in ((2, False), (4, True)):
+        without = snapshot(version, arms=(0,), names=("x",), weights=(1.0,))
+        cache.put(without, None if recounted else alone)
+        if recounted:
+            assert text(beside.hgetall(gone))["weight"] == "0.9"
+            assert cache.recount(Published(without, alone))
+            assert not cache.recount(Published(without, alone))
+        assert text(beside.hgetall(gone)) == before | {"weight": "0.0"}
+        assert beside.pttl(gone) > 0
+        assert text(beside.hgetall(x))["weight"] == "1.0"
+        cache.put(snapshot(version + 1), TALLY)
+        before |= {"version": str(version + 1)}
+        assert text(beside.hgetall(gone)) == before
+
+
+def test_counts_that_expired_are_not_made_again_for_an_arm_that_is_gone(
+    cache: RedisSnapshots, beside: "client.Redis"
+) -> None:
+    cache.put(snapshot(1), TALLY)
+    gone = cache.keys.arm("home", "b", "無料")
+    beside.delete(gone)
+    without = snapshot(2, arms=(0,), names=("x",), weights=(1.0,))
+    cache.put(without, Tally("home", [4], [2_000_000]))
+    assert not beside.exists(gone)
 
 
 def test_what_is_not_published_writes_no_counts(

@@ -92,3 +92,47 @@ def test_nothing_is_set_aside_unasked() -> None:
     with pytest.raises(UnusableError, match="--recover sets it aside"):
         lab.run()
     assert lab.checkpoint == 1
+
+
+# --- what is said of a failure --------------------------------------------------------------------
+
+PROXY = """\
+An exception was raised by the Python Proxy. Return Message: Traceback (most recent call last):
+  File "pyspark/clientserver.py", line 617, in _call_proxy
+    return_value = getattr(self.pool[obj_id], method)(*params)
+                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+py4j.protocol.Py4JJavaError: an error while calling o88.collect
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "pyspark/sql/utils.py", line 120, in call
+    raise e
+pyspark.errors.StreamingQueryException: the delta file 7.delta does not exist
+\tat org.apache.spark.Query.run(Query.scala:3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (PROXY, "pyspark.errors.StreamingQueryException: the delta file 7.delta does not exist"),
+        (
+            "\n  [STREAM_FAILED] no file\n\tat org.Query.run(Query.scala:3)",
+            "[STREAM_FAILED] no file",
+        ),
+        ("\tat org.Query.run(Query.scala:3)\nno file", "no file"),
+        (PROXY.partition("\n")[0], PROXY.partition("\n")[0]),
+        (" \n", "OSError"),
+        ("x" * 999, "x" * 300),
+    ],
+)
+def test_the_line_that_tells_is_told(
+    text: str, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def says(lab: Lab) -> None:
+        raise OSError(text)
+
+    Lab(says, says).run()
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"it: begun again: {line}", f"it: checkpoint it/1 set aside: {line}"]

@@ -38,3 +38,7 @@ class Keys(NamedTuple):
     def arm(self, surface: str, experiment: str, arm: str) -> str:
         """A hash: n, reward_sum, mean, weight and version of an arm."""
         return f"{self.prefix}:{surface}:{experiment}:arm:{arm}"
+
+    def drawn(self, surface: str, experiment: str) -> str:
+        """A set: the keys of the arms that the newest counted snapshot draws from."""
+        return f"{self.prefix}:{surface}:{experiment}:drawn"

@@ -6,11 +6,29 @@ local function count(key, version, at, expiry, first)
     'mean', ARGV[first + 2], 'weight', ARGV[first + 3], 'version', version, 'at', at)
   redis.call('PEXPIRE', key, expiry)
 end
+
+-- The arms that are drawn, from KEYS[first] on. Who was and is no more weighs nothing; its counts,
+-- their version and its expiry stay. True if there was one.
+local function drawn(set, first)
+  local now, left = {}, false
+  for place = first, #KEYS do
+    now[KEYS[place]] = true
+    redis.call('SADD', set, KEYS[place])
+  end
+  for _, key in ipairs(redis.call('SMEMBERS', set)) do
+    if not now[key] then
+      if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'weight', '0.0') end
+      redis.call('SREM', set, key)
+      left = true
+    end
+  end
+  return left
+end
 """
 
 PUT = (
     """
--- keys: versions, snapshot, history; the arms' hashes.
+-- keys: versions, snapshot, history; with counts, the drawn and the arms' hashes.
 -- arguments: experiment, version, at, payload, kept, channel, expiry;
 -- for each arm: n, reward_sum, mean, weight.
 """
@@ -23,9 +41,10 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('SET', KEYS[2], ARGV[4])
 redis.call('ZADD', KEYS[3], version, ARGV[3] .. '|' .. ARGV[4])
 redis.call('ZREMRANGEBYRANK', KEYS[3], 0, -1 - tonumber(ARGV[5]))
-for place = 4, #KEYS do
-  count(KEYS[place], ARGV[2], ARGV[3], ARGV[7], 8 + (place - 4) * 4)
+for place = 5, #KEYS do
+  count(KEYS[place], ARGV[2], ARGV[3], ARGV[7], 8 + (place - 5) * 4)
 end
+if KEYS[4] then drawn(KEYS[4], 5) end
 redis.call('PUBLISH', ARGV[6], ARGV[1])
 return 1
 """
@@ -33,17 +52,17 @@ return 1
 
 RECOUNT = (
     """
--- keys: versions; the arms' hashes.
+-- keys: versions, drawn; the arms' hashes.
 -- arguments: experiment, version, at, expiry; for each arm: n, reward_sum, mean, weight.
 """
     + _COUNT
     + """
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
-local lost = 0
-for place = 2, #KEYS do
+local lost = drawn(KEYS[2], 3) and 1 or 0
+for place = 3, #KEYS do
   local stands = redis.call('HGET', KEYS[place], 'version')
   if stands ~= ARGV[2] or redis.call('PTTL', KEYS[place]) < tonumber(ARGV[4]) / 2 then
-    count(KEYS[place], ARGV[2], ARGV[3], ARGV[4], 5 + (place - 2) * 4)
+    count(KEYS[place], ARGV[2], ARGV[3], ARGV[4], 5 + (place - 3) * 4)
     lost = 1
   end
 end

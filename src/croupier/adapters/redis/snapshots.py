@@ -54,7 +54,7 @@ class RedisSnapshots:
         given: list[Any] = [name, snapshot.version, snapshot.at, codec.encode(snapshot)]
         given += [self._kept, keys.published, _EXPIRY]
         if tally is not None:
-            places += self._arms(snapshot, tally)
+            places += self._counted(snapshot, tally)
             given += _fields(snapshot, tally)
         with self._answering():
             return bool(self._put(keys=places, args=given))
@@ -62,13 +62,15 @@ class RedisSnapshots:
     def recount(self, published: Published) -> bool:
         """Put the counts of this version again where some were lost or are about to expire."""
         snapshot, tally = published
-        places = [self.keys.versions, *self._arms(snapshot, tally)]
+        places = [self.keys.versions, *self._counted(snapshot, tally)]
         given: list[Any] = [snapshot.experiment, snapshot.version, snapshot.at, _EXPIRY]
         with self._answering():
             return bool(self._recount(keys=places, args=[*given, *_fields(snapshot, tally)]))
 
-    def _arms(self, snapshot: Snapshot, tally: Tally) -> list[str]:
-        return [self.keys.arm(tally.surface, snapshot.experiment, arm) for arm in snapshot.names]
+    def _counted(self, snapshot: Snapshot, tally: Tally) -> list[str]:
+        surface, name = tally.surface, snapshot.experiment
+        arms = [self.keys.arm(surface, name, arm) for arm in snapshot.names]
+        return [self.keys.drawn(surface, name), *arms]
 
     def latest(self, experiment: str) -> Snapshot | None:
         """The newest snapshot of an experiment."""

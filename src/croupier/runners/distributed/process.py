@@ -20,7 +20,7 @@ from croupier.runners.distributed.parts import JoinPart, ObservePart
 from croupier.runners.distributed.serving import Server
 from croupier.runners.distributed.share import Share
 from croupier.runners.distributed.upkeep import Upkeep
-from croupier.runners.distributed.worker import StoppedError, Worker, insist
+from croupier.runners.distributed.worker import StoppedError, Worker, insist, stoppable
 from croupier.runners.history import History
 from croupier.runners.http import doors_of, serve
 
@@ -50,6 +50,7 @@ def run_server(
     serve(settings, address, start, on_ready)
 
 
+@stoppable()
 def run_worker(
     app: Literal["join", "observe"], services: Services, share: Share, on_ready: Callable[[], None]
 ) -> None:
@@ -73,12 +74,11 @@ def run_worker(
                 ticker.turn()
             if not busy:
                 worker.stop.wait(_IDLE_SECONDS)
-    except StoppedError as error:
-        _LOG.warning("stopped while waiting: %s", error)
     finally:
         stores.close()
 
 
+@stoppable()
 def run_learner(settings: Settings, services: Services, on_ready: Callable[[], None]) -> None:
     """learn: declares what the settings say, adds, publishes. There is one; a second waits."""
     stop = told_to_stop()
@@ -96,8 +96,6 @@ def run_learner(settings: Settings, services: Services, on_ready: Callable[[], N
                 upkeep.turn()
                 if not busy:
                     learner.stop.wait(_IDLE_SECONDS)
-    except StoppedError as error:
-        _LOG.warning("stopped while waiting: %s", error)
     finally:
         stores.close()
 

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
@@ -128,3 +129,12 @@ def insist(action: Callable[[], T], stop: threading.Event) -> T:
             said = str(error)
             if stop.wait(_RETRY_SECONDS):
                 raise StoppedError(said) from error
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Around all of a process: told to stop while it waited, it says so in a line, and ends."""
+    try:
+        yield
+    except StoppedError as error:
+        _LOG.warning("stopped while waiting: %s", error)

@@ -13,7 +13,7 @@ from croupier.core.sources.declared import Source
 from croupier.ports import UnavailableError
 from croupier.runners.distributed.process import told_to_stop, wait_for_declarations
 from croupier.runners.distributed.serving import service_of
-from croupier.runners.distributed.worker import StoppedError, insist
+from croupier.runners.distributed.worker import insist, stoppable
 from croupier.runners.history import History
 from croupier.runners.sourcing.taking import Taker, scope_of
 
@@ -32,6 +32,7 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[Source]:
     return [known[name] for name in dict.fromkeys(names)] or list(settings.sources)
 
 
+@stoppable()
 def run_sources(
     settings: Settings,
     sources: Sequence[Source],
@@ -61,8 +62,6 @@ def run_sources(
             busy = [turn.step() for turn in takers]
             if not any(busy):
                 stop.wait(_IDLE_SECONDS)
-    except StoppedError as error:
-        _LOG.warning("stopped while waiting: %s", error)
     finally:
         for turn in takers:
             turn.taker.close()

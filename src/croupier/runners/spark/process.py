@@ -17,7 +17,7 @@ from croupier.runners.candidates import scheduled
 from croupier.runners.declare import declare
 from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.upkeep import Upkeep, forgiving
-from croupier.runners.distributed.worker import insist
+from croupier.runners.distributed.worker import insist, stoppable
 from croupier.runners.history import History
 from croupier.runners.spark.executors import Sender, history_at, log_at
 from croupier.runners.spark.folding import Folding
@@ -30,6 +30,7 @@ _TICK = codec.encode(Tick())
 _TICK_SECONDS = 1.0
 
 
+@stoppable()
 def run_folding(
     app: App, services: Services, spark: SparkSettings, stop: threading.Event, *, recover: bool
 ) -> None:
@@ -71,6 +72,7 @@ def run_folding(
         stores.close()
 
 
+@stoppable()
 def run_learning(
     settings: Settings,
     services: Services,

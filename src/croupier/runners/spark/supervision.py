@@ -1,6 +1,7 @@
 """Keeping one query running: what a failure means for its checkpoint."""
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,9 @@ from croupier.runners.spark.misfit import MisfitError
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
+_LONGEST = 300
+_TRACEBACK = "Traceback (most recent call last):"
+_FRAME = re.compile(r"\s*(at \S+\(|File \")")
 
 
 class Supervised:
@@ -72,15 +76,15 @@ class Supervised:
             elif again or misfit:
                 if aside or not self._recover:
                     raise UnusableError(
-                        f"{self._name}: Spark cannot go on: {_first_line(failure)}. "
+                        f"{self._name}: Spark cannot go on: {_telling_line(failure)}. "
                         + ("A new checkpoint does not help" if aside else "--recover sets it aside")
                     ) from failure
                 again, aside = False, True
-                self._begin_another(_first_line(failure))
+                self._begin_another(_telling_line(failure))
                 continue
             else:
                 again = True
-            _LOG.warning("%s: begun again: %s", self._name, _first_line(failure))
+            _LOG.warning("%s: begun again: %s", self._name, _telling_line(failure))
 
     def _misfits(self) -> bool:
         """Whether the checkpoint was found not to fit; any other error of our own is raised."""
@@ -93,7 +97,7 @@ class Supervised:
         try:
             before = self._set_aside()
         except OSError as error:
-            raise UnusableError(f"{self._name}: {_first_line(error)}; {reason}") from error
+            raise UnusableError(f"{self._name}: {_telling_line(error)}; {reason}") from error
         _LOG.error("%s: checkpoint %s set aside: %s", self._name, before, reason)
 
     def _watch(self, start: Callable[[], Any], turn: Callable[[], object]) -> BaseException | None:
@@ -110,5 +114,10 @@ class Supervised:
         return failure
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+def _telling_line(error: BaseException) -> str:
+    """What the last Python traceback in the message ends with; else its first line that tells."""
+    lines = [line.rstrip() for line in str(error).splitlines() if line.strip()]
+    begun = [place for place, line in enumerate(lines) if line.endswith(_TRACEBACK)]
+    ends = [line for line in lines[begun[-1] + 1 :] if not line[0].isspace()] if begun else []
+    told = [line.strip() for line in lines if not _FRAME.match(line)]
+    return next(iter(ends + told + lines), type(error).__name__)[:_LONGEST]

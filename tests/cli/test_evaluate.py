@@ -164,6 +164,57 @@ def test_a_log_without_rounds_is_refused(
     assert croupier("evaluate", tmp_path / "log.csv", *words).code == 1
 
 
+def test_nothing_to_check_is_refused(croupier: CommandLine, tmp_path: Path) -> None:
+    log = write(tmp_path / "log.csv", [])
+    told = ask(croupier, log, "--check")
+    assert (told.code, told.json()["text"]) == (1, "no rounds to evaluate on")
+    shown = croupier("evaluate", log, "--check")
+    assert (shown.code, "0 rounds: no rounds to evaluate on" in shown.out) == (1, True)
+
+
+def test_numbers_that_cannot_be_meant_are_wrong_rows(croupier: CommandLine, tmp_path: Path) -> None:
+    """What is just within the limits still has finite sums."""
+    rows = ["a,1,0.5", "b,0,0.5"] * 500
+    rows[3:3] = ["a,1,1e-200", "a,1e300,0.5", "a,-1e300,0.5"]
+    file = write(tmp_path / "log.csv", rows)
+    told = ask(croupier, file).json()
+    assert (told["rounds"], told["refused"]) == (1000, [])
+    assert told["wrong"] == [
+        "line 5: propensity: expected at least 1e-50, got '1e-200'",
+        "line 6: reward: expected at most 1e+50 of either sign, got '1e300'",
+        "line 7: reward: expected at most 1e+50 of either sign, got '-1e300'",
+    ]
+    assert ask(croupier, file, "--check").code == 0
+    extreme = write(tmp_path / "extreme.csv", ["a,1e50,1e-50", "b,-1e50,1e-50"] * 50)
+    for words in (["--policy", "always:a"], ["--check"]):
+        found = ask(croupier, extreme, "--rewards=-1e50,1e50", *words)
+        assert (found.code, found.json()["rounds"]) == (1, 100)
+
+
+def test_propensities_of_all_actions_must_be_such(croupier: CommandLine, tmp_path: Path) -> None:
+    """VW dsjson: line 1 and 2 are sound, of one choice and of slots."""
+    choice = '{{"_label_cost":-1,"_label_probability":0.5,"_label_Action":1,"a":[1,2],"p":[{}]}}'
+    slots = '{{"_outcomes":[{{"_label_cost":0,"_a":[0,1],"_p":[{}]}}]}}'
+    told = ["0.5,0.5", "0.5,0.5004", "0.5,1.5", "0.5,-0.5", "0.5,0.4", "0,1", "0.5,1e-60"]
+    for form, column in ((choice, "p"), (slots, "_p")):
+        file = tmp_path / f"{column}.json"
+        file.write_text("\n".join(form.format(p) for p in told) + "\n")
+        found = ask(croupier, file).json()
+        assert (found["rounds"], found["wrong_rows"]) == (2, 5)
+        for line, reason in zip(
+            found["wrong"],
+            (
+                "expected a probability for action 2, got 1.5",
+                "expected a probability for action 2, got -0.5",
+                "expected propensities that add up to 1, got 0.9",
+                "the action shown, 1, has a propensity of 0",
+                "below 1e-50 for action 2, got 1e-60",
+            ),
+            strict=True,
+        ):
+            assert line.endswith(f": {column}: {reason}")
+
+
 def test_a_shop_reads_its_own_log(croupier: CommandLine, shop: Path) -> None:
     data = shop / "croupier.db"
     found = ask(croupier, data, "--policy", "logged")

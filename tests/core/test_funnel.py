@@ -2,11 +2,16 @@
 
 from itertools import permutations
 
+import msgspec
 import pytest
 
+from croupier.core.arms.maturing import BUCKETS
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
 from croupier.core.funnel import FunnelFold
+from croupier.core.guardrail import Guardrail
+from croupier.core.open_trials import count_open
+from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Decision, Event, Funnel
 from croupier.core.reward import MOST_IDS, Reward, Term
 
@@ -131,3 +136,30 @@ def test_a_decision_of_an_unknown_declaration_is_not_guessed() -> None:
     one = FunnelFold(Declarations())
     with pytest.raises(LookupError, match="the log is not whole"):
         one.deadline(one.key(impression(0)))
+
+
+@pytest.mark.parametrize(("kind", "delay"), [("refund", -1), ("click", 40)])
+def test_what_only_a_guardrail_measures_has_no_delay(kind: str, delay: int) -> None:
+    """Neither when the story is over, nor while it is open."""
+    book = Declarations()
+    guardrail = {"refund": Guardrail(Reward({"refund": Term(1.0)}), 0.1)}
+    policy = Thompson(delay_corrected=True)
+    for record in book.changes(
+        msgspec.structs.replace(SPEC, guardrail=guardrail, policy=policy), 0
+    ):
+        book.apply(record)
+    one, state = FunnelFold(book), None
+    for event in (impression(50), outcome(90, kind)):
+        state = one.step(state, event)
+    assert state is not None
+    key = one.key(impression(50))
+    (funnel,) = one.close(key, state)
+    assert funnel.outcomes[0] == {kind: (1, 0)}
+    assert funnel.delays == (delay, -1)
+    (count,) = count_open([(key, state)], book, "b", 0, AT + 560)
+    ages = {(arm, age): (trials, came) for arm, _, age, trials, came in count.rows}
+    age = 500 * BUCKETS // SPEC.window
+    assert ages == {
+        (0, age): (1, {} if delay < 0 else {40 * BUCKETS // SPEC.window: 1}),
+        (1, age): (1, {}),
+    }

@@ -7,10 +7,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from typer import BadParameter
 
+from croupier.cli.asked import Asked
+from croupier.cli.questions import question
 from croupier.config.backends import open_backends
 from croupier.config.settings import parse_settings
 from croupier.core import codec
+from croupier.core.barred import Barred
 from croupier.core.evaluate.answer import Answer, Estimate
 from croupier.core.evaluate.model import RewardModel
 from croupier.core.evaluate.targets import (
@@ -21,6 +25,7 @@ from croupier.core.evaluate.targets import (
     rounds_of,
     uniform,
 )
+from croupier.core.learn import publish
 from croupier.core.records import Observation, Reason
 from croupier.core.reward import MICRO
 from croupier.ports import OBSERVATIONS
@@ -121,6 +126,26 @@ def test_an_arm_of_a_pooled_ranking_is_one_of_k(tmp_path: Path) -> None:
     assert low is not None
     assert high is not None
     assert low < sum(RATES) / 3 < high
+
+
+def test_a_barred_arm_is_no_target(tmp_path: Path) -> None:
+    """Trials of it end where it was barred; `uniform` is among the others."""
+    data = tmp_path / "croupier.db"
+    backends = open_backends(data)
+    declare(parse_settings(SINGLE), backends.log, backends.clock)
+    book = read_declarations(backends.log)
+    made = publish(book.latest(NAME), book.arms(NAME), {}, 1, 1, 0)
+    number, name = made.arms[2], made.names[2]
+    barred = Barred(number, name, "refund", 1, 0.1, 0.05, 0.2, "refund:0", 0.01, "more")
+    assert name in OwnTrials(backends, book, NAME).active
+    backends.cache.put(replace(made, barred=(barred,)))
+    log = OwnTrials(backends, book, NAME)
+    assert log.active == list(made.names[:2])
+    backends.close()
+    asked = question(Asked(data, f"always:{name}", url=str(data)), 0.5, 1)
+    with pytest.raises(BadParameter, match=r"is barred, .*: guardrail refund: "):
+        asked.answer(lambda _: None)
+    asked.close()
 
 
 # --- logs that tell all propensities --------------------------------------------------------------

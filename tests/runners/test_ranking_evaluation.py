@@ -12,6 +12,7 @@ from croupier.config.settings import parse_settings
 from croupier.core import codec
 from croupier.core.arms.bernoulli import Beta
 from croupier.core.bag import Bag
+from croupier.core.barred import Barred
 from croupier.core.declarations import Declarations
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.slates import RankingTarget
@@ -162,3 +163,12 @@ def test_few_slates_are_refused_by_each_estimator(tmp_path: Path) -> None:
     backends.close()
     assert found.estimates is None
     assert {each.partition(":")[0] for each in found.refused} >= {"cascade", "cascade_dr"}
+
+
+def test_uniform_rankings_are_among_the_arms_that_are_not_barred(tmp_path: Path) -> None:
+    backends, declarations = fill(tmp_path, 1.0, 1)
+    assert OwnSlates(backends, declarations, "list").active == (0, 1, 2, 3)
+    barred = Barred(1, "b", "refund", 1, 0.1, 0.05, 0.2, "refund:0", 0.01, "more")
+    backends.cache.put(msgspec.structs.replace(snapshot(), version=2, barred=(barred,)))
+    assert OwnSlates(backends, declarations, "list").active == (0, 2, 3)
+    backends.close()

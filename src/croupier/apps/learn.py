@@ -8,7 +8,7 @@ import msgspec
 from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
-from croupier.core.barred import Barred, without
+from croupier.core.barred import Barred, pin_over, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish
@@ -87,7 +87,8 @@ class Learn:
         last = self._snapshots.get(name) or self._cache.latest(name)
         policy = self._declarations.latest(name).spec.policy
         ageing = policy.half_life is not None or policy.sliding_window is not None
-        if name in self._published and name not in self._changed and not ageing:
+        changed = name in self._changed or self._freed(name, last, now)
+        if name in self._published and not changed and not ageing:
             return None
         # Before the arms are read: what changes them meanwhile, in another thread, comes after.
         self._changed.discard(name)
@@ -110,6 +111,14 @@ class Learn:
         self._snapshots[name], self._tallies[name] = fresh or last or made, tally
         self._published[name] = now
         return fresh
+
+    def _freed(self, name: str, last: Snapshot | None, now: int) -> bool:
+        """Whether a barred arm is still published, though the pin that kept it there is over."""
+        arms = self._declarations.arms(name)
+        shown = last is not None and any(
+            each.arm == arms.pinned and each.arm in last.arms for each in last.barred
+        )
+        return shown and pin_over(arms, now)
 
     def _tally(self, snapshot: Snapshot) -> Tally:
         """What was counted of its arms, all trials alike, in whatever slot, however old."""
@@ -134,7 +143,7 @@ class Learn:
         measured = {each: self._tables.get((name, reward_version, each), {})
                     for each in spec.measured}  # fmt: skip
         barred = bar(spec, arms, measured, now, before)
-        made = publish(declaration, without(arms, barred), tables, version, now, watermark)
+        made = publish(declaration, without(arms, barred, now), tables, version, now, watermark)
         return msgspec.structs.replace(made, barred=barred)
 
     def _table(self, key: StateKey, column: str = "") -> ArmTable:

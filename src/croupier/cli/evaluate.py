@@ -130,7 +130,7 @@ def _check(said: "Asked", learn: float, seed: int, *, as_json: bool) -> None:
     asked = question(said, learn, seed)
     found = _read(asked, asked.check, quiet=as_json)
     print(msgspec.json.encode(found).decode()) if as_json else report_check(found)
-    _end(wrong=found.alarm)
+    _end(wrong=found.alarm or not found.rounds)
 
 
 def _question(said: "Asked", learn: float | None, seed: int) -> "Question | RankingQuestion":

@@ -73,10 +73,7 @@ class Question(NamedTuple):
         if policy in {"logged", "column"}:
             return Target(None, as_logged=policy == "logged")
         if policy.startswith("always:"):
-            arm = policy.removeprefix("always:")
-            if arm not in arms:
-                raise wrong("--policy", f"{arm!r} is none of {some(list(arms))}")
-            return always(arms[arm], len(positions), len(arms))
+            return self._always(policy.removeprefix("always:"))
         if fixed is None:
             active = self.log.active if isinstance(self.log, OwnTrials) else list(arms)
             fixed = {"": dict.fromkeys(active, 1.0 / max(1, len(active)))}
@@ -88,6 +85,15 @@ class Question(NamedTuple):
             for arm, weight in known.items():
                 weights[row, arms[arm]] = weight
         return Target(weights)
+
+    def _always(self, arm: str) -> Target:
+        arms = self.log.arms
+        if arm not in arms:
+            raise wrong("--policy", f"{arm!r} is none of {some(list(arms))}")
+        why = self.log.why_barred(arm) if isinstance(self.log, OwnTrials) else None
+        if why:
+            raise wrong("--policy", f"{arm!r} is barred, so that trials of it are missing: {why}")
+        return always(arms[arm], len(self.log.positions), len(arms))
 
 
 def question(said: Asked, learn: float | None, seed: int) -> Question:

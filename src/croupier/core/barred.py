@@ -54,12 +54,19 @@ def still(before: Iterable[Barred], declared: Mapping[str, Guardrail]) -> list[B
     ]
 
 
-def without(arms: ArmSet, barred: Collection[Barred]) -> ArmSet:
-    """The arms to publish: barred ones count as paused, but for one that an owner has pinned.
+def pin_over(arms: ArmSet, now: int) -> bool:
+    """Whether an arm was pinned for a limited time that is over at `now`, milliseconds."""
+    return arms.pinned is not None and 0 < arms.pinned_until <= now
+
+
+def without(arms: ArmSet, barred: Collection[Barred], now: int) -> ArmSet:
+    """The arms to publish: barred ones count as paused, but for one that is pinned at `now`.
 
     Where that would leave none to show, all stay: somebody has paused the default.
     """
-    out = {each.arm for each in barred} - {arms.pinned}
+    out = {each.arm for each in barred}
+    if arms.pinned is not None and not pin_over(arms, now):
+        out.discard(arms.pinned)
     if not any(arm.status == "active" and arm.number not in out for arm in arms.arms):
         return arms
     left = tuple(

@@ -1,6 +1,6 @@
 """Join: the impressions and outcomes of one decision become its funnel."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import msgspec
 
@@ -71,8 +71,9 @@ class FunnelFold:
                 counted = [v for at, v in outcomes.values() if at <= shown[slot] + spec.window]
                 if shown[slot] and counted:
                     counts[slot][kind] = len(counted), sum(counted)
+            kinds = spec.reward.terms
             delays = tuple(
-                first_delay(state, slot, seen, spec.window)
+                first_delay(state, slot, seen, spec.window, kinds)
                 for slot, seen in enumerate(shown if spec.timed else ())
             )
             yield Funnel(decision=state.decision, shown=shown, outcomes=counts, delays=delays)
@@ -90,12 +91,15 @@ class FunnelFold:
             del outcomes[max(outcomes, key=lambda each: (outcomes[each], each))]
 
 
-def first_delay(story: Story, slot: int, seen: int, window: int) -> int:
-    """How long after a slot was seen its first outcome came; −1: it had none in time."""
+def first_delay(story: Story, slot: int, seen: int, window: int, kinds: Container[str]) -> int:
+    """How long after a slot was seen its first outcome of the reward's kinds came; −1: none did.
+
+    A story keeps what guardrails measure, too; that is no reward, and tells nothing of its delay.
+    """
     came = [
         at
-        for (place, _), outcomes in (story.outcomes or {}).items()
-        if place == slot
+        for (place, kind), outcomes in (story.outcomes or {}).items()
+        if place == slot and kind in kinds
         for at, _ in outcomes.values()
     ]
     first = min(came, default=seen + window + 1)

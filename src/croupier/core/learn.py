@@ -104,9 +104,16 @@ def absorb(records: Iterable[Observation | Imported], declarations: Declarations
         else:
             learned.add(record, spec.period)
             if isinstance(record, TimedObservation):
-                own = declarations.need(record.experiment, record.declaration).spec
-                learned.add_delay(record, own.window)
+                learned.add_delay(record, _window(record, declarations))
     return learned
+
+
+def _window(record: Observation, declarations: Declarations) -> int:
+    """The window that it was valued under: a refill may have done that anew, of an older story."""
+    for each in reversed([*declarations.versions(record.experiment)]):
+        if each.reward_version == record.reward_version:
+            return each.spec.window
+    return declarations.need(record.experiment, record.declaration).spec.window
 
 
 def publish(

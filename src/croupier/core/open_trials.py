@@ -100,11 +100,9 @@ def _add(rows: dict[_Place, list[int]], story: Story, spec: Experiment, now: int
         place = one.slate[slot], 0 if one.inclusions else slot, min(age, BUCKETS)
         row = rows.setdefault(place, [0] * (1 + BUCKETS))
         row[0] += 1
-        if story.outcomes:
-            delay = first_delay(story, slot, seen, window)
-            part = part_of(delay, window)
-            if 0 <= part < age:
-                row[1 + part] += 1
+        delay = first_delay(story, slot, seen, window, spec.reward.terms)
+        if delay >= 0 and (part := part_of(delay, window)) < age:
+            row[1 + part] += 1
 
 
 def _row(place: _Place, row: list[int]) -> OpenRow:

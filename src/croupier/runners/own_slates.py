@@ -15,6 +15,7 @@ from croupier.core.records import Decision, Funnel
 from croupier.core.reward import MICRO
 from croupier.core.session import SessionFold, SessionKey, first_seen
 from croupier.ports import FUNNELS, entries_between
+from croupier.runners.own_trials import barred_arms
 
 Row = tuple[list[int], int, list[float], list[float], list[float] | None]
 
@@ -33,7 +34,10 @@ class OwnSlates:
         self.spec = self._declared.spec
         known = declarations.arms(experiment).arms
         self.arms = {arm.name: arm.number for arm in known}
-        self.active = tuple(arm.number for arm in known if arm.status == "active")
+        barred = barred_arms(backends, experiment)
+        self.active = tuple(
+            arm.number for arm in known if arm.status == "active" and arm.number not in barred
+        )
         self.left_out: dict[str, int] = Counter()
         self.heaviest = (1.0, 1.0)
         self._bags: dict[int, Bag | None] = {}

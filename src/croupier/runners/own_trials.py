@@ -7,12 +7,19 @@ import numpy as np
 
 from croupier.config.backends import Backends
 from croupier.core import codec
+from croupier.core.barred import Barred
 from croupier.core.declarations import Declarations
 from croupier.core.evaluate.model import FOLDS
 from croupier.core.evaluate.targets import Logged
 from croupier.core.records import Observation
 from croupier.core.reward import MICRO
 from croupier.ports import OBSERVATIONS, WrongRow, entries_between
+
+
+def barred_arms(backends: Backends, experiment: str) -> dict[int, Barred]:
+    """The arms that guardrails took out, by number, as the newest snapshot says."""
+    snapshot = backends.cache.latest(experiment)
+    return {each.arm: each for each in (snapshot.barred if snapshot else ())}
 
 
 class OwnTrials:
@@ -29,8 +36,11 @@ class OwnTrials:
         self._reward_version = declared.reward_version
         self._names = {arm.number: arm.name for arm in declarations.arms(experiment).arms}
         self.spec = declared.spec
+        self.barred = barred_arms(backends, experiment)
         self.active = [
-            arm.name for arm in declarations.arms(experiment).arms if arm.status == "active"
+            arm.name
+            for arm in declarations.arms(experiment).arms
+            if arm.status == "active" and arm.number not in self.barred
         ]
         # A bag's shares are counts: only of single weights the floor is the least for certain.
         single = self.spec.slots == 1
@@ -42,6 +52,11 @@ class OwnTrials:
         self.wrong: list[WrongRow] = []
         self.wrong_count = 0
         self.left_out: dict[str, int] = Counter()
+
+    def why_barred(self, arm: str) -> str | None:
+        """Why an arm is shown no more; None when no guardrail took it out."""
+        found = {self._names[number]: each.reason for number, each in self.barred.items()}
+        return found.get(arm)
 
     def parts(self) -> Iterator[Logged]:
         """The trials in the order in which they closed."""

@@ -1,9 +1,11 @@
 """Delays: a slow arm that is better is found, and an open trial is not a failure."""
 
 import numpy as np
+from msgspec.structs import replace
 
 from croupier.core.arms.maturing import (
     BUCKETS,
+    DELAY,
     LEAST,
     Maturing,
     counted,
@@ -12,8 +14,13 @@ from croupier.core.arms.maturing import (
     seen_by,
 )
 from croupier.core.arms.sums import Reading
+from croupier.core.declarations import Declarations
 from croupier.core.duration import DAY
+from croupier.core.experiment import Experiment
+from croupier.core.learn import absorb
 from croupier.core.policies.base import Allocation
+from croupier.core.records import TimedObservation
+from croupier.core.reward import Reward, Term
 from croupier.core.worlds.slow import Counting, delays, play_slow
 
 LAWS = np.stack([delays(0.0, 14), delays(4.0, 14)])
@@ -94,3 +101,21 @@ def test_before_enough_outcomes_are_over_only_what_is_past_its_window_counts() -
 
 def test_with_nothing_open_a_reading_stays_what_it_was() -> None:
     assert maturing(2 * LEAST).beside(OVER, (0, 1), 0, Allocation().age_weight) is OVER
+
+
+def test_a_refilled_delay_is_a_part_of_the_window_that_it_was_valued_under() -> None:
+    """Its story was declared with an hour, and is a trial of the reward with two."""
+    book = Declarations()
+    hour = 3_600_000
+    spec = Experiment("b", ("x", "y"), "x", Reward({"click": Term(1.0)}), window=hour)
+    for at, window in enumerate((hour, 2 * hour)):
+        for record in [*book.changes(replace(spec, window=window), at)]:
+            book.apply(record)
+    refilled = TimedObservation(
+        id=bytes(16), experiment="b", arm=0, slot=0, unit=bytes(16), declaration=1,
+        reward_version=2, reason="policy", propensity=0.5, reward=1, at=0, delay=hour,
+    )  # fmt: skip
+    for version, window in ((1, hour), (2, 2 * hour)):
+        learned = absorb([replace(refilled, reward_version=version)], book)
+        strata = {key.stratum for key in learned.sums if key.stratum.startswith(DELAY)}
+        assert strata == {delay_stratum(hour, window)}

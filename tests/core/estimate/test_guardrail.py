@@ -6,7 +6,7 @@ import pytest
 
 from croupier.adapters.memory import MemorySnapshots
 from croupier.apps.learn import Learn
-from croupier.core import codec
+from croupier.core import arm_changes, codec
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.barred import without
 from croupier.core.declarations import Declarations
@@ -131,7 +131,53 @@ def test_a_pinned_arm_is_its_owners_business() -> None:
     learn, book, _ = learned()
     barred = refresh(learn, 10**8).barred
     pinned = msgspec.structs.replace(book.arms("b"), pinned=2)
-    assert without(pinned, barred) is pinned
+    assert without(pinned, barred, 10**9) is pinned
+
+
+def test_when_its_pin_is_over_a_barred_arm_is_shown_no_more() -> None:
+    """Nothing else changes meanwhile: time alone makes the next snapshot due."""
+    learn, book, _ = learned()
+    refresh(learn, 10**8)
+    until = 3 * 10**8
+    pinned = arm_changes.pin(book.arms("b"), "c", until)
+    book.apply(msgspec.structs.replace(pinned, version=pinned.version + 1))
+    learn.touch("b")
+    assert refresh(learn, 2 * 10**8).names == ("a", "b", "c")
+    assert learn.refresh(["b"], until - 1, 24 * HOUR) == []
+    after = refresh(learn, until + 10**7)
+    assert (after.names, [each.arm for each in after.barred]) == (("a", "b"), [2])
+    assert learn.refresh(["b"], until + 10**8, 24 * HOUR) == []
+
+
+def test_the_verdict_names_no_barred_arm() -> None:
+    """c earns most by far, and broke the guardrail."""
+    learn, book, _ = learned()
+    snapshot = refresh(learn, 10**8)
+    dice = np.random.default_rng(4)
+    cells = one(play(steady([0.05, 0.06, 0.30], 40), 2_000, 1, dice, floor=0.1))
+    free = Known(book.latest("b"), book.arms("b"), rows(cells))
+    assert estimates(free).verdict.leader == "c"
+    found = estimates(msgspec.structs.replace(free, snapshot=snapshot)).verdict
+    assert found.leader in ("a", "b")
+    assert "c" not in (*found.better, *found.text.split())
+
+
+def test_a_bar_is_no_alarm_of_the_sample_ratio_check() -> None:
+    """From hour 20 on c is not drawn; without the snapshot that would be lost impressions."""
+    learn, book, _ = learned()
+    snapshot = refresh(learn, 20 * HOUR - 1)
+    dice = np.random.default_rng(4)
+    before = one(play(steady([0.05] * 3, 20), 2_000, 1, dice, floor=0.1))
+    after = one(play(steady([0.05] * 2, 20), 2_000, 1, dice, floor=0.1))
+    cells = Cells(
+        *(
+            np.concatenate([each, np.pad(later, ((0, 0), (0, 1)))])
+            for each, later in zip(before, after, strict=True)
+        )
+    )
+    known = Known(book.latest("b"), book.arms("b"), rows(cells))
+    assert estimates(known).balance_alarm
+    assert not estimates(msgspec.structs.replace(known, snapshot=snapshot)).balance_alarm
 
 
 def test_the_last_arm_stays() -> None:
@@ -143,7 +189,7 @@ def test_the_last_arm_stays() -> None:
         for arm in arms.arms
     )
     left = msgspec.structs.replace(arms, arms=alone)
-    assert without(left, barred) is left
+    assert without(left, barred, 10**9) is left
 
 
 def test_without_a_guardrail_nothing_changes_byte_for_byte() -> None:

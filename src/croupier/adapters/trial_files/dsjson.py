@@ -1,13 +1,16 @@
 """VW dsjson: one decision a line, with all probabilities; CB and CCB."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from croupier.adapters.trial_files.rows import Row, Rows, UnreadableFileError
+from croupier.adapters.trial_files.rows import LEAST_PROPENSITY, Row, Rows, UnreadableFileError
 from croupier.core.evaluate.targets import Logged
+
+TOLERANCE = 1e-3
+"""So far from 1 the propensities of all actions may add up: files hold rounded ones."""
 
 
 class _Slot(msgspec.Struct):
@@ -90,6 +93,9 @@ class DsjsonLog(Rows):
             self.refuse(number, "a", "a and p must tell of every action, and of the one taken")
             return
         shown = str(line.action)
+        if reason := _problem(shares, shown):
+            self.refuse(number, "p", reason)
+            return
         self.add(number, Row(shown, -(line.cost or 0.0), line.probability, offered=shares))
 
     def _slot(self, number: int, slot: _Slot, name: str) -> None:
@@ -98,6 +104,9 @@ class DsjsonLog(Rows):
             self.refuse(number, "_a", "_a and _p must tell of every action")
             return
         shown, p = next(iter(shares.items()))
+        if reason := _problem(shares, shown):
+            self.refuse(number, "_p", reason)
+            return
         self.add(number, Row(shown, -slot.cost, p, position=name, offered=shares))
 
 
@@ -106,3 +115,24 @@ def _shares(actions: list[int], p: list[Any], first: int) -> dict[str, float] | 
     if not actions or len(actions) != len(p) or len(set(actions)) < len(actions):
         return None
     return {str(action + first): share for action, share in zip(actions, p, strict=True)}
+
+
+def _problem(shares: Mapping[str, float], shown: str) -> str:
+    """What is wrong with the propensities of one choice; empty when nothing is.
+
+    >>> _problem({"1": 0.5, "2": 0.4}, "1")
+    'expected propensities that add up to 1, got 0.9'
+    """
+    for action, p in shares.items():
+        if not 0 <= p <= 1:  # NaN, too
+            return f"expected a probability for action {action}, got {p!r:.40}"
+        if 0 < p < LEAST_PROPENSITY:
+            return f"below {LEAST_PROPENSITY:g} for action {action}, got {p!r:.40}"
+    if not shares[shown]:
+        return f"the action shown, {shown}, has a propensity of 0"
+    total = sum(shares.values())
+    return (
+        ""
+        if abs(total - 1) <= TOLERANCE
+        else (f"expected propensities that add up to 1, got {total:g}")
+    )

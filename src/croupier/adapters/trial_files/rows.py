@@ -13,6 +13,12 @@ from croupier.ports import WrongRow
 PART = 8192
 """Rounds of one part."""
 
+LEAST_PROPENSITY = 1e-50
+"""A smaller one cannot be meant: (reward/propensity)², and sums of it, are to stay finite."""
+
+LARGEST_REWARD = 1e50
+"""A larger one, of either sign, cannot be meant, either."""
+
 _NAMED = 20
 
 
@@ -65,11 +71,10 @@ class Rows:
         target = 0.0 if row.target is None else _number(row.target)
         if not row.arm:
             self.refuse(line, "action", "empty")
-        elif reward is None:
-            self.refuse(line, "reward", f"expected a number, got {row.reward!r:.40}")
-        elif propensity is None or not 0 < propensity <= 1:
-            reason = f"expected a probability above 0, at most 1, got {row.propensity!r:.40}"
-            self.refuse(line, "propensity", reason)
+        elif reward is None or abs(reward) > LARGEST_REWARD:
+            self.refuse(line, "reward", _no_reward(row.reward, reward))
+        elif propensity is None or not LEAST_PROPENSITY <= propensity <= 1:
+            self.refuse(line, "propensity", _no_propensity(row.propensity, propensity))
         elif target is None or not 0 <= target <= 1:
             self.refuse(line, "target", f"expected a probability, got {row.target!r:.40}")
         else:
@@ -97,6 +102,17 @@ class Rows:
         reward, propensity, target = real.T
         told = target if with_target else None
         return Logged(arm, position, fold, reward, propensity, offered, told)
+
+
+def _no_reward(said: object, reward: float | None) -> str:
+    wanted = "a number" if reward is None else f"at most {LARGEST_REWARD:g} of either sign"
+    return f"expected {wanted}, got {said!r:.40}"
+
+
+def _no_propensity(said: object, propensity: float | None) -> str:
+    small = propensity is not None and 0 < propensity < LEAST_PROPENSITY
+    wanted = f"at least {LEAST_PROPENSITY:g}" if small else "a probability above 0, at most 1"
+    return f"expected {wanted}, got {said!r:.40}"
 
 
 def _number(value: object) -> float | None:

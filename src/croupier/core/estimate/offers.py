@@ -1,6 +1,7 @@
 """In which periods an arm could be shown: from the history of the arms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -9,12 +10,17 @@ from croupier.core.records import ArmSet
 
 
 def offered(
-    starts: Sequence[int], ends: Sequence[int], arms: Sequence[int], history: Sequence[ArmSet]
+    starts: Sequence[int],
+    ends: Sequence[int],
+    arms: Sequence[int],
+    history: Sequence[ArmSet],
+    barred: Mapping[int, int] = MappingProxyType({}),
 ) -> FloatArray:
     """1 where an arm was active from a period's start to its end, else 0, shape (T, K).
 
     `history` are the versions of the arms, oldest first; the first held since ever. Without any,
-    every arm counts as always active.
+    every arm counts as always active. `barred` are the arms that a guardrail took out, and since
+    when: they are not offered from then on.
 
     >>> from croupier.core.records import Arm
     >>> both = (Arm(0, "x"), Arm(1, "y"))
@@ -22,6 +28,8 @@ def offered(
     ...            ArmSet(experiment="b", version=2, at=15, arms=both)]
     >>> offered([0, 10, 20], [10, 20, 30], [0, 1], history).tolist()
     [[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    >>> offered([0, 10, 20], [10, 20, 30], [0, 1], [], {1: 15}).tolist()
+    [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
     """
     found = np.ones((len(starts), len(arms)))
     from_, until = np.array(starts, dtype=np.float64), np.array(ends, dtype=np.float64)
@@ -32,4 +40,7 @@ def offered(
         active = {arm.number for arm in version.arms if arm.status == "active"}
         away = np.array([arm not in active for arm in arms], dtype=bool)
         found[np.ix_(meanwhile, away)] = 0.0
+    for place, arm in enumerate(arms):
+        if arm in barred:
+            found[until > barred[arm], place] = 0.0
     return found

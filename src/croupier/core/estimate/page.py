@@ -101,10 +101,14 @@ def _verdict(
     tried = {
         place: 0.0 if line.lift is None else line.lift.difference.value
         for place, line in enumerate(lines)
-        if line.n and line.status == "active"
+        if line.n and panel.in_play(place)
     }
     known = {place: value for place, value in tried.items() if value is not None}
-    lifts = [(line.arm, line.lift) for line in lines if line.lift and line.status == "active"]
+    lifts = [
+        (line.arm, line.lift)
+        for place, line in enumerate(lines)
+        if line.lift and panel.in_play(place)
+    ]
     if len(known) < 2:
         return decide(panel.default_name, None, [], lifts, worth)
     leader = max(known, key=lambda place: known[place])

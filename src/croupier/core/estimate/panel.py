@@ -62,6 +62,19 @@ class Panel:
         shares = zip(snapshot.weights, snapshot.posterior.best().tolist(), strict=True)
         return dict(zip(snapshot.arms, shares, strict=True))
 
+    @cached_property
+    def barred(self) -> dict[int, int]:
+        """Since when arms are barred by guardrails, by their numbers, as it is published."""
+        found: dict[int, int] = {}
+        for each in self.known.snapshot.barred if self.known.snapshot else ():
+            found[each.arm] = min(each.since, found.get(each.arm, each.since))
+        return found
+
+    def in_play(self, place: int) -> bool:
+        """Whether an arm is active, and none that broke a guardrail."""
+        arm = self.arms[place]
+        return arm.status == "active" and arm.number not in self.barred
+
     @property
     def slots(self) -> int:
         """How many trials a decision makes within a row: where slots are pooled, one a slot."""
@@ -76,7 +89,8 @@ class Panel:
         length = self.known.declaration.spec.period
         ends = [s + (DAY if s + DAY + HOURLY_FOR <= watermark else length) for s in starts]
         numbers = [arm.number for arm in self.arms]
-        return balance(self.policy, offered(starts, ends, numbers, self.known.history))
+        there = offered(starts, ends, numbers, self.known.history, self.barred)
+        return balance(self.policy, there)
 
     def lift(self, place: int) -> Lift | None:
         """Over the default; None for the default itself."""
@@ -97,8 +111,8 @@ class Panel:
         return ", ".join(self.known.declaration.spec.defaults)
 
     def rivals(self, leader: int) -> list[Rival]:
-        """Every other active arm, and how much more than the leader it may earn."""
-        active = [place for place, arm in enumerate(self.arms) if arm.status == "active"]
+        """Every other arm in play, and how much more than the leader it may earn."""
+        active = [place for place in range(len(self.arms)) if self.in_play(place)]
         pairs = max(len(active) * (len(active) - 1) // 2, 1)
         first, found = self.policy.arm(leader), []
         for place in active:

@@ -13,6 +13,9 @@ from croupier.core.evaluate.targets import Logged
 LEAST = 25.0
 """So many effective rounds of an arm make a sum of its weights about as good as normal."""
 
+NOTHING = "no rounds to evaluate on"
+"""What is said of a log without any: nothing was checked."""
+
 
 class ShownArm(msgspec.Struct, frozen=True):
     """One arm: `shown` in so many of the `rounds` that offered it, where `expected` were to be."""
@@ -85,6 +88,8 @@ class Shares:
         >>> shares.check([""], ["x", "y"]).text
         'every arm was shown as often as its propensities say (p = 1)'
         """
+        if not self._table[0].any():
+            return ShareCheck(rounds=0, p=1.0, alarm=False, text=NOTHING, arms=[])
         self._grow(len(list(positions)), len(arms))
         n, w, w2, offered, inverse = self._table
         rounds = n.sum(axis=1, keepdims=True)

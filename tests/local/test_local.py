@@ -102,9 +102,9 @@ def test_what_the_server_changes_is_followed(tmp_path: Path) -> None:
             {"change": "pin", "arm": "new"},
         ):
             assert house.post(change, body).status_code == 200
-        until(lambda: local.decide(NAME, "u").arm == "new")
+        until(lambda: local.decide(NAME, "u").reason == "pinned")
         decided = local.decide(NAME, "u")
-        assert house.read(decided.token).reason == decided.reason == "pinned"
+        assert (decided.arm, house.read(decided.token).reason) == ("new", "pinned")
         house.reopen(TOP_BUTTON.replace('"15m"', '"10m"'))
         until(lambda: house.read(local.decide(NAME, "u").token).declaration == 2)
         assert local.stats()["defaulted"] == 0

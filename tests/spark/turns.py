@@ -17,7 +17,7 @@ from croupier.core import codec
 from croupier.core.fold import Stage
 from croupier.core.records import Observation
 from croupier.ports import FUNNELS, OBSERVATIONS, UnusableError, entries_between, partition_of
-from croupier.runners.spark import folding
+from croupier.runners import history
 from croupier.runners.spark.folding import Folding
 from croupier.runners.spark.gathering import Gathering
 from croupier.runners.spark.process import run_folding, run_learning
@@ -52,7 +52,7 @@ class Turns:
         self._funnels = {text(funnel) for _, funnel in tale.told.funnels}
         self._trials = Counter(trial for _, trial in tale.told.trials)
         # Told by one clock: re-reading begins where the oldest open story can, and no earlier.
-        patch.setattr(folding, "MOST_SKEW", 0)
+        patch.setattr(history, "MOST_SKEW", 0)
         for driver in (Folding, Gathering):
             patch.setattr(driver, "take", self._watched(driver.take))
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from croupier.core.arm_changes import pin_over
 from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
-from croupier.core.barred import Barred, pin_over, without
+from croupier.core.barred import Barred, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish

@@ -120,6 +120,11 @@ def pin(arms: ArmSet, name: str, until: int) -> ArmSet:
     return msgspec.structs.replace(arms, pinned=arm.number, pinned_until=until)
 
 
+def pin_over(arms: ArmSet, now: int) -> bool:
+    """Whether an arm was pinned for a limited time that is over at `now`, milliseconds."""
+    return arms.pinned is not None and 0 < arms.pinned_until <= now
+
+
 def unpin(arms: ArmSet) -> ArmSet:
     """Draw again."""
     return msgspec.structs.replace(arms, pinned=None, pinned_until=0)

@@ -1,12 +1,13 @@
 """Arms that are shown no more because they broke a guardrail."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
 
+from croupier.core.arm_changes import pin_over
 from croupier.core.guardrail import Guardrail, Worse
-from croupier.core.records import ArmSet
+from croupier.core.records import Arm, ArmSet
 
 
 class Barred(msgspec.Struct, frozen=True):
@@ -54,9 +55,9 @@ def still(before: Iterable[Barred], declared: Mapping[str, Guardrail]) -> list[B
     ]
 
 
-def pin_over(arms: ArmSet, now: int) -> bool:
-    """Whether an arm was pinned for a limited time that is over at `now`, milliseconds."""
-    return arms.pinned is not None and 0 < arms.pinned_until <= now
+def in_play(arms: ArmSet, barred: Container[int]) -> list[Arm]:
+    """The arms that are active, and whose numbers are not among those that broke a guardrail."""
+    return [arm for arm in arms.arms if arm.status == "active" and arm.number not in barred]
 
 
 def without(arms: ArmSet, barred: Collection[Barred], now: int) -> ArmSet:
@@ -67,7 +68,7 @@ def without(arms: ArmSet, barred: Collection[Barred], now: int) -> ArmSet:
     out = {each.arm for each in barred}
     if arms.pinned is not None and not pin_over(arms, now):
         out.discard(arms.pinned)
-    if not any(arm.status == "active" and arm.number not in out for arm in arms.arms):
+    if not in_play(arms, out):
         return arms
     left = tuple(
         replace(arm, status="paused") if arm.status == "active" and arm.number in out else arm

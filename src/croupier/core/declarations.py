@@ -1,6 +1,6 @@
 """Everything that was ever declared: versions, and append-only arm numbers."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
@@ -75,7 +75,7 @@ class Declarations:
         a snapshot of the new kind is there: a slate's shares mean what its own declaration says.
         """
         newest, own = self.latest(experiment), self.find(experiment, version)
-        return newest if own is None or not _differ(own.spec, newest.spec, SLATE_FIELDS) else own
+        return newest if own is None or not own.spec.differs(newest.spec, SLATE_FIELDS) else own
 
     def latest(self, experiment: str) -> Declaration:
         """The newest version; KeyError when it was never declared."""
@@ -131,7 +131,7 @@ class Declarations:
         if spec == last.spec:
             return
         story, reward = (
-            _differ(spec, last.spec, fields) for fields in (STORY_FIELDS, REWARD_FIELDS)
+            spec.differs(last.spec, fields) for fields in (STORY_FIELDS, REWARD_FIELDS)
         )
         yield Declaration(
             version=last.version + story,
@@ -193,7 +193,3 @@ class Declarations:
             for arm in self.arms(experiment).arms
             if arm.status == "active" and hands.get(arm.number) in ("candidates", "config")
         }
-
-
-def _differ(spec: Experiment, last: Experiment, fields: Iterable[str]) -> bool:
-    return any(getattr(spec, field) != getattr(last, field) for field in fields)

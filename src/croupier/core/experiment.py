@@ -1,5 +1,6 @@
 """What an owner declares of an experiment."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -65,6 +66,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: dict[str, str] = {}
     diversity: Diversity | None = None
     guardrail: dict[str, Guardrail] | msgspec.UnsetType = msgspec.UNSET
+
+    def differs(self, other: "Experiment", fields: Iterable[str]) -> bool:
+        """Whether one of these fields is another one there."""
+        return any(getattr(self, field) != getattr(other, field) for field in fields)
 
     @property
     def defaults(self) -> tuple[str, ...]:

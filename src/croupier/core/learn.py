@@ -41,14 +41,7 @@ class Learned:
             self.counts[experiment, "repeat"] += observation.repeats
         self.counts[experiment, "observations" if reason == "policy" else reason] += 1
         if reason in STRATA:
-            key = StateKey(
-                experiment,
-                observation.arm,
-                observation.slot,
-                observation.reward_version,
-                reason,
-                observation.at // period * period,
-            )
+            key = _key(observation, reason, period)
             self._add(key, observation.reward, observation.propensity)
             for name, value in observation.measured.items():
                 measured = key._replace(stratum=f"{reason}:{name}")
@@ -65,17 +58,8 @@ class Learned:
         """
         if observation.delay < 0 or observation.reason != "policy":
             return
-        stratum = delay_stratum(observation.delay, window)
-        key = StateKey(
-            observation.experiment,
-            observation.arm,
-            observation.slot,
-            observation.reward_version,
-            stratum,
-            observation.at // DAY * DAY,
-        )
-        trial = Sums.of(observation.reward, observation.propensity)
-        self.sums[key] = self.sums.get(key, Sums()) + trial
+        key = _key(observation, delay_stratum(observation.delay, window), DAY)
+        self._add(key, observation.reward, observation.propensity)
 
     def add_imported(self, past: Imported, period: int) -> None:
         """Take past trials that were added up elsewhere; they train, so their stratum is policy."""
@@ -92,6 +76,18 @@ class Learned:
         for place, count in other.counts.items():
             self.counts[place] += count
         return self
+
+
+def _key(observation: Observation, stratum: str, length: int) -> StateKey:
+    """Where a trial is added up, in periods of this length, milliseconds."""
+    return StateKey(
+        observation.experiment,
+        observation.arm,
+        observation.slot,
+        observation.reward_version,
+        stratum,
+        observation.at // length * length,
+    )
 
 
 def absorb(records: Iterable[Observation | Imported], declarations: Declarations) -> Learned:

@@ -5,6 +5,8 @@ from msgspec.structs import replace
 from croupier.core.declarations import Declarations
 from croupier.core.records import Declaration
 
+_SHAPE = ("session", "slots", "ranking")
+
 
 def valued_by(declarations: Declarations, experiment: str, reward_version: int) -> Declarations:
     """The older versions of an experiment, with reward, guardrails and window of a newer one.
@@ -17,7 +19,8 @@ def valued_by(declarations: Declarations, experiment: str, reward_version: int) 
         key=lambda each: each.version,
     )
     for each in versions:
-        if each.reward_version < reward_version and _shape(each) == _shape(now):
+        older = each.reward_version < reward_version
+        if older and not each.spec.differs(now.spec, _SHAPE):
             spec = replace(
                 each.spec,
                 reward=now.spec.reward,
@@ -30,8 +33,3 @@ def valued_by(declarations: Declarations, experiment: str, reward_version: int) 
                 )
             )
     return book
-
-
-def _shape(declaration: Declaration) -> tuple[object, ...]:
-    spec = declaration.spec
-    return spec.session, spec.slots, spec.ranking

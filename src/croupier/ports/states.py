@@ -72,6 +72,14 @@ class Standing(msgspec.Struct):
     counts: Counts
     open: dict[str, int]
 
+    def behind(self, ends: Positions) -> int:
+        """How many entries, or offsets, it has not read of what ends there.
+
+        >>> Standing({0: 7}, 0, {}, {}, {}).behind({0: 10, 1: 2})
+        5
+        """
+        return sum(max(0, end - self.positions.get(at, 0)) for at, end in ends.items())
+
 
 class StateStore(Protocol):
     """Arm states, with the positions in the log that they hold: one transaction."""

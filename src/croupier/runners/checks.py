@@ -112,8 +112,8 @@ def _integrity(data: Path) -> Finding:
 
 
 def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding]:
-    standing, ends = backends.states.load(), backends.log.ends(EVENTS)
-    behind = sum(max(0, end - standing.positions.get(p, 0)) for p, end in ends.items() if end)
+    standing = backends.states.load()
+    behind = standing.behind(backends.log.ends(EVENTS))
     yield Finding("lag", ok=behind < 10_000, detail=f"{behind} entries not read yet")
     newest = _newest_stamp(backends)
     ahead = newest - backends.clock.now()

@@ -4,12 +4,22 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.records import ArmSet, Declaration, Refill
 from croupier.ports import ARMS, EventLog, entries_between
 
 T = TypeVar("T")
+
+
+def reach_back(declarations: Declarations, watermark: int) -> int:
+    """The stamp from which the log may hold what was open at a watermark: that − H − the skew.
+
+    >>> reach_back(Declarations(), 1_000_000)
+    700000
+    """
+    return watermark - declarations.longest_story() - MOST_SKEW
 
 
 class History:

@@ -13,13 +13,13 @@ import msgspec
 from croupier.apps.join import Join
 from croupier.apps.observe import Observe
 from croupier.config.backends import Backends
-from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.duration import MINUTE, SECOND
 from croupier.core.funnel import Story
 from croupier.core.records import Funnel
 from croupier.ports import EVENTS, FUNNELS, Positions, Standing, entries_between
+from croupier.runners.history import reach_back
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 2_000
@@ -102,9 +102,9 @@ def _recover(
     observe: Observe,
 ) -> None:
     header = _load(backends, standing, join, observe)
-    reach_back = standing.watermark - declarations.longest_story() - MOST_SKEW
-    events = header.events if header else backends.log.since(EVENTS, reach_back)
-    funnels = header.funnels if header else backends.log.since(FUNNELS, reach_back)
+    begin = reach_back(declarations, standing.watermark)
+    events = header.events if header else backends.log.since(EVENTS, begin)
+    funnels = header.funnels if header else backends.log.since(FUNNELS, begin)
     for entries in entries_between(backends.log, EVENTS, events, standing.positions):
         join.feed(entries)
         join.stage.settle(standing.watermark)

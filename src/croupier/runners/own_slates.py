@@ -8,6 +8,7 @@ import numpy as np
 from croupier.config.backends import Backends
 from croupier.core import codec
 from croupier.core.bag import Bag
+from croupier.core.barred import in_play
 from croupier.core.declarations import Declarations
 from croupier.core.evaluate.model import FOLDS
 from croupier.core.evaluate.slates import Slates
@@ -34,10 +35,8 @@ class OwnSlates:
         self.spec = self._declared.spec
         known = declarations.arms(experiment).arms
         self.arms = {arm.name: arm.number for arm in known}
-        barred = barred_arms(backends, experiment)
-        self.active = tuple(
-            arm.number for arm in known if arm.status == "active" and arm.number not in barred
-        )
+        playing = in_play(declarations.arms(experiment), barred_arms(backends, experiment))
+        self.active = tuple(arm.number for arm in playing)
         self.left_out: dict[str, int] = Counter()
         self.heaviest = (1.0, 1.0)
         self._bags: dict[int, Bag | None] = {}

@@ -7,7 +7,7 @@ import numpy as np
 
 from croupier.config.backends import Backends
 from croupier.core import codec
-from croupier.core.barred import Barred
+from croupier.core.barred import Barred, in_play
 from croupier.core.declarations import Declarations
 from croupier.core.evaluate.model import FOLDS
 from croupier.core.evaluate.targets import Logged
@@ -37,11 +37,7 @@ class OwnTrials:
         self._names = {arm.number: arm.name for arm in declarations.arms(experiment).arms}
         self.spec = declared.spec
         self.barred = barred_arms(backends, experiment)
-        self.active = [
-            arm.name
-            for arm in declarations.arms(experiment).arms
-            if arm.status == "active" and arm.number not in self.barred
-        ]
+        self.active = [arm.name for arm in in_play(declarations.arms(experiment), self.barred)]
         # A bag's shares are counts: only of single weights the floor is the least for certain.
         single = self.spec.slots == 1
         self.floor = self.spec.policy.usable_floor(len(self._names)) if single else 0.0

@@ -139,8 +139,7 @@ class ServiceMetrics(Collector):
         for name in self._service.declarations.names():
             stories.add_metric([name], standing.open.get(name, 0))
         yield stories
-        ends = self._service.log.ends(EVENTS)
-        lag = sum(max(0, end - standing.positions.get(p, 0)) for p, end in ends.items() if end)
+        lag = standing.behind(self._service.log.ends(EVENTS))
         yield GaugeMetricFamily(
             "croupier_log_lag_entries", "Entries of the events topic not read yet", value=lag
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from croupier.apps.serve.service import Service
+from croupier.core.arm_changes import pin_over
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import totals
 from croupier.core.convergence import churn
@@ -140,8 +141,9 @@ def _caught_up(service: Service, name: str, patience: float) -> Standing:
 
 def _pinned(service: Service, name: str) -> str | None:
     arms, now = service.declarations.arms(name), service.clock.now()
-    over = arms.pinned_until and now >= arms.pinned_until
-    return None if arms.pinned is None or over else arms.arms[arms.pinned].name
+    if arms.pinned is None or pin_over(arms, now):
+        return None
+    return arms.arms[arms.pinned].name
 
 
 def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sums]:

@@ -101,13 +101,13 @@ def _verdict(
     tried = {
         place: 0.0 if line.lift is None else line.lift.difference.value
         for place, line in enumerate(lines)
-        if line.n and panel.in_play(place)
+        if line.n and place in panel.in_play
     }
     known = {place: value for place, value in tried.items() if value is not None}
     lifts = [
         (line.arm, line.lift)
         for place, line in enumerate(lines)
-        if line.lift and panel.in_play(place)
+        if line.lift and place in panel.in_play
     ]
     if len(known) < 2:
         return decide(panel.default_name, None, [], lifts, worth)

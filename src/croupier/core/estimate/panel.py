@@ -8,6 +8,7 @@ import msgspec
 from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import HOURLY_FOR
+from croupier.core.barred import in_play
 from croupier.core.duration import DAY
 from croupier.core.estimate.anytime import difference_sequence
 from croupier.core.estimate.balance import Balance, balance
@@ -70,10 +71,11 @@ class Panel:
             found[each.arm] = min(each.since, found.get(each.arm, each.since))
         return found
 
-    def in_play(self, place: int) -> bool:
-        """Whether an arm is active, and none that broke a guardrail."""
-        arm = self.arms[place]
-        return arm.status == "active" and arm.number not in self.barred
+    @cached_property
+    def in_play(self) -> frozenset[int]:
+        """The places of arms that are active, and did not break a guardrail."""
+        numbers = {arm.number for arm in in_play(self.known.arms, self.barred)}
+        return frozenset(place for place, arm in enumerate(self.arms) if arm.number in numbers)
 
     @property
     def slots(self) -> int:
@@ -112,7 +114,7 @@ class Panel:
 
     def rivals(self, leader: int) -> list[Rival]:
         """Every other arm in play, and how much more than the leader it may earn."""
-        active = [place for place in range(len(self.arms)) if self.in_play(place)]
+        active = sorted(self.in_play)
         pairs = max(len(active) * (len(active) - 1) // 2, 1)
         first, found = self.policy.arm(leader), []
         for place in active:

@@ -56,7 +56,7 @@ def _look(stores: Stores) -> Iterator[Finding]:
 
 def _process(name: str, standing: Standing, ends: dict[int, int], now: int) -> Finding:
     """Behind, or standing still: then it does not run, or something that it waits for."""
-    behind = sum(max(0, end - standing.positions.get(at, 0)) for at, end in ends.items())
+    behind = standing.behind(ends)
     age = max(0, now - standing.watermark) // SECOND * SECOND
     if not standing.watermark:
         said = "has committed nothing yet: does it run?"

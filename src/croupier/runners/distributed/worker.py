@@ -9,13 +9,12 @@ from operator import attrgetter
 from typing import TypeVar
 
 from croupier.config.services import Stores
-from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.declarations import Declarations
 from croupier.core.records import Marker
 from croupier.ports import Commit, Entry, Late, UnavailableError, entries_between
 from croupier.runners.distributed.parts import Part
-from croupier.runners.history import History
+from croupier.runners.history import History, reach_back
 
 _LOG = logging.getLogger(__name__)
 _ENTRIES, _MARK_EVERY, _RETRY_SECONDS = 512, 250, 0.5
@@ -82,8 +81,8 @@ class Place:
         """Read again what may belong to something open, and forget what closed."""
         standing = self._states.load(sums=False)
         self.position, watermark = standing.positions.get(self.number, 0), standing.watermark
-        reach = watermark - self._history.declarations.longest_story() - MOST_SKEW
-        start = self._log.since(self.part.reads, reach)[self.number]
+        begin = reach_back(self._history.declarations, watermark)
+        start = self._log.since(self.part.reads, begin)[self.number]
         end = {self.number: self.position}
         for entries in entries_between(self._log, self.part.reads, {self.number: start}, end):
             self._feed(entries)

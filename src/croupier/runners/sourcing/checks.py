@@ -40,8 +40,7 @@ def _source(source: Source, states: StateStore, topic: SourceTopic) -> Finding:
     standing = states.load(counted_as(source), sums=False)
     if not standing.positions:
         return Finding(scope_of(source), ok=False, detail="has committed nothing yet: does it run?")
-    ends = topic.ends()
-    behind = sum(max(0, end - standing.positions.get(at, 0)) for at, end in ends.items())
+    behind = standing.behind(topic.ends())
     counts = {what: n for (_, what), n in standing.counts.items()}
     said = ", ".join(f"{counts.get(what, 0)} {what}" for what in ("records", "dead", "lost"))
     good = behind < _MOST_BEHIND and not counts.get("lost")

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from croupier.config.errors import ConfigError
 from croupier.config.keys import Keys
@@ -53,7 +54,7 @@ def run_sources(
         service = service_of(settings, stores, history, keys)
         for source in sources:
             topic = open_topic(source, log, environment)
-            dead = insist(lambda source=source: open_dead_letters(source, log), stop)  # type: ignore[misc]
+            dead = insist(partial(open_dead_letters, source, log), stop)
             taker = Taker(source, topic, dead, service, stores, stop)
             taker.follow = history.follow
             takers.append(Turn(taker))

@@ -14,7 +14,6 @@ from croupier.core.token import Signer, TokenError
 from croupier.ports import TopicRecord
 from croupier.runners.declare import declare
 from croupier.runners.distributed.serving import service_of
-from croupier.runners.history import History
 from croupier.runners.looking.readable import fields_of
 from croupier.runners.sourcing.judge import Judge
 
@@ -42,11 +41,11 @@ def read_sample(
             yield from _told(record, told, reading.refused, reading.skipped)
         return
     backends = open_backends("memory://", clock=TurnedClock(_LONG_AGO))
-    declare(settings, backends.log, backends.clock)
+    history = declare(settings, backends.log, backends.clock)
     stores = Stores(
         backends.clock, backends.log, lambda _: backends.states, backends.cache, backends.cache
     )
-    service = service_of(settings, stores, History(backends.log), keys)
+    service = service_of(settings, stores, history, keys)
     judge = Judge(source, service)
     for record in records:
         times = [_time_of(one.fields, service.signer) for one in judge.read(record).reports]

@@ -8,13 +8,12 @@ from functools import partial
 import msgspec
 
 from croupier.config.services import Stores
-from croupier.config.settings import MOST_SKEW
 from croupier.core import codec
 from croupier.core.records import Marker
 from croupier.ports import Commit, Late, Positions, StateStore
 from croupier.runners.distributed.worker import insist
-from croupier.runners.history import History
-from croupier.runners.spark.misfit import MisfitError
+from croupier.runners.history import History, reach_back
+from croupier.runners.spark.misfit import must_reach
 from croupier.runners.spark.shares import Floor
 from croupier.runners.spark.turn import PARTS, App, Plain, Row, Stood
 
@@ -44,8 +43,8 @@ class Folding:
             standing = insist(partial(states.load, ""), self._stop)
             self._positions[number] = standing.positions.get(number, 0)
             self.closed[number] = standing.watermark
-            reach = standing.watermark - self._history.declarations.longest_story() - MOST_SKEW
-            since = partial(self._stores.log.since, self._part.reads, reach)
+            begin = reach_back(self._history.declarations, standing.watermark)
+            since = partial(self._stores.log.since, self._part.reads, begin)
             self.starts[number] = insist(since, self._stop)[number]
         self._find_floors()
 
@@ -83,11 +82,7 @@ class Folding:
 
     def _commit_of(self, number: int, many: list[Stood], late: list[Late]) -> Commit:
         before, first = self._positions[number], min(one.first for one in many)
-        if first > max(before, self.starts[number]):
-            raise MisfitError(
-                f"partition {number} of {self._part.reads} is committed up to {before}, Spark's "
-                f"checkpoint goes on at {first}: what lies between would be lost"
-            )
+        must_reach(f"partition {number} of {self._part.reads}", before, self.starts[number], first)
         opened: Counter[str] = Counter()
         for one in many:
             opened.update(one.open)

@@ -12,7 +12,7 @@ from croupier.runners.distributed.learning import Learner
 from croupier.runners.distributed.worker import insist
 from croupier.runners.history import History
 from croupier.runners.spark.executors import NEVER
-from croupier.runners.spark.misfit import MisfitError
+from croupier.runners.spark.misfit import must_reach
 
 
 @lru_cache(maxsize=4)
@@ -79,12 +79,8 @@ class Gathering:
         for one in told:
             first, encoded = msgspec.msgpack.decode(one, type=tuple[dict[int, int], bytes])
             for number, at in first.items():
-                stood = max(self._learner.positions.get(number, 0), self.starts[number])
-                if at > stood:
-                    raise MisfitError(
-                        f"partition {number} of {OBSERVATIONS} is committed up to {stood}, "
-                        f"Spark's checkpoint goes on at {at}: what lies between would be lost"
-                    )
+                stood = self._learner.positions.get(number, 0)
+                must_reach(f"partition {number} of {OBSERVATIONS}", stood, self.starts[number], at)
             gathered.append(Gathered.decode(encoded))
         if gathered:
             self._learner.add(gathered)

@@ -3,9 +3,10 @@
 import json
 import os
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,8 +16,8 @@ from croupier.cli.options import Data
 from croupier.cli.where import LogUrl, StatesUrl, is_distributed, open_to_look
 
 if TYPE_CHECKING:
-    from croupier.config.backends import Backends
     from croupier.core.declarations import Declarations
+    from croupier.runners.history import History
     from croupier.runners.looking.look import Seen, Wanted
 
 _FOLLOW_SECONDS = 0.3
@@ -65,7 +66,7 @@ def log(  # noqa: PLR0913 - the command's own options
 
       croupier log --log kafka://10.0.0.5:9092/shop?partitions=8 --topic observations
     """
-    from croupier.runners.declare import read_declarations
+    from croupier.runners.history import History
     from croupier.runners.looking.look import Stretch, newest
     from croupier.runners.looking.look import follow as go_on
 
@@ -77,20 +78,19 @@ def log(  # noqa: PLR0913 - the command's own options
         print_explanation(backends, place, explain, as_json=as_json)
         return
     wanted = _wanted(place, experiment, unit, tracking_id)
-    declarations, ends = read_declarations(backends.log), backends.log.ends(topic)
+    history, ends = History(backends.log), backends.log.ends(topic)
     begin = _millis(since, backends.clock.now()) if since else 0
     for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
-        _print(seen, declarations, as_json=as_json)
+        _print(seen, history.declarations, as_json=as_json)
     if follow:
-        _follow(backends, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
+        _follow(history, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
 
 
-def _follow(backends: "Backends", records: Any, *, as_json: bool) -> None:
-    from croupier.runners.declare import read_declarations
-
+def _follow(history: "History", records: Iterable["Seen"], *, as_json: bool) -> None:
     try:
         for seen in records:
-            _print(seen, read_declarations(backends.log), as_json=as_json)
+            history.follow()
+            _print(seen, history.declarations, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit from None
 

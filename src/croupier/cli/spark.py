@@ -1,5 +1,6 @@
 """croupier spark join, observe, learn: where one machine no longer serves."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -41,56 +42,43 @@ Options = Annotated[
 ]
 
 
-@spark.command()
-def join(  # noqa: PLR0913 - the options of a command
-    log: Log,
-    states: States,
-    cache: Cache,
-    checkpoints: Checkpoints,
-    trigger: Trigger = "10s",
-    most: Most = 20_000,
-    buckets: BucketCount = 16,
-    master: Master = None,
-    jars: Jars = None,
-    option: Options = None,
-    log_level: LogLevel = "info",
-    *,
-    recover: Recover = False,
-) -> None:
-    """Join impressions and outcomes of all partitions: events → funnels.
+def _folding(app: Literal["join", "observe"], does: str) -> Callable[..., None]:
+    """The command that runs an app which folds."""
 
-    Examples:
-      croupier spark join --checkpoints s3a://shop/checkpoints --recover
-    """
-    set_up_logging(log_level)
-    settings = _settings(checkpoints, trigger, most, buckets, master, _options(jars, option))
-    _fold("join", (log, states, cache), settings, recover=recover)
+    def command(  # noqa: PLR0913 - the options of a command
+        log: Log,
+        states: States,
+        cache: Cache,
+        checkpoints: Checkpoints,
+        trigger: Trigger = "10s",
+        most: Most = 20_000,
+        buckets: BucketCount = 16,
+        master: Master = None,
+        jars: Jars = None,
+        option: Options = None,
+        log_level: LogLevel = "info",
+        *,
+        recover: Recover = False,
+    ) -> None:
+        from croupier.config.services import Services
+        from croupier.runners.distributed.process import told_to_stop
+        from croupier.runners.spark.process import run_folding
+
+        set_up_logging(log_level)
+        settings = _settings(checkpoints, trigger, most, buckets, master, _options(jars, option))
+        run_folding(app, Services(log, states, cache), settings, told_to_stop(), recover=recover)
+
+    example = f"croupier spark {app} --checkpoints s3a://shop/checkpoints --recover"
+    command.__doc__ = f"{does}\n\nExamples:\n  {example}"
+    return command
 
 
-@spark.command()
-def observe(  # noqa: PLR0913 - the options of a command
-    log: Log,
-    states: States,
-    cache: Cache,
-    checkpoints: Checkpoints,
-    trigger: Trigger = "10s",
-    most: Most = 20_000,
-    buckets: BucketCount = 16,
-    master: Master = None,
-    jars: Jars = None,
-    option: Options = None,
-    log_level: LogLevel = "info",
-    *,
-    recover: Recover = False,
-) -> None:
-    """Turn sessions into trials, for all partitions: funnels → observations.
-
-    Examples:
-      croupier spark observe --checkpoints s3a://shop/checkpoints --recover
-    """
-    set_up_logging(log_level)
-    settings = _settings(checkpoints, trigger, most, buckets, master, _options(jars, option))
-    _fold("observe", (log, states, cache), settings, recover=recover)
+_FOLDING: dict[Literal["join", "observe"], str] = {
+    "join": "Join impressions and outcomes of all partitions: events → funnels.",
+    "observe": "Turn sessions into trials, for all partitions: funnels → observations.",
+}
+for _app, _does in _FOLDING.items():
+    spark.command(_app)(_folding(_app, _does))
 
 
 @spark.command()
@@ -128,20 +116,6 @@ def learn(  # noqa: PLR0913 - the options of a command
         told_to_stop(),
         recover=recover,
     )
-
-
-def _fold(
-    app: Literal["join", "observe"],
-    urls: tuple[str, str, str],
-    settings: "SparkSettings",
-    *,
-    recover: bool,
-) -> None:
-    from croupier.config.services import Services
-    from croupier.runners.distributed.process import told_to_stop
-    from croupier.runners.spark.process import run_folding
-
-    run_folding(app, Services(*urls), settings, told_to_stop(), recover=recover)
 
 
 def _settings(

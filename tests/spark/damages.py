@@ -44,15 +44,13 @@ def _metadata(damage: Callable[[Path], None]) -> Callable[[Path], None]:
 
 def _newest_state(damage: Callable[[Path], None]) -> Callable[[Path], None]:
     def apply(checkpoint: Path) -> None:
-        committed = int(numbered(checkpoint / "commits")[-1].name) + 1
-        state = checkpoint / "state" / "0" / "0"
-        damage(
-            next(
-                state / f"{n}.changelog"
-                for n in range(committed, 0, -1)
-                if (state / f"{n}.changelog").exists()
-            )
-        )
+        """What was changed, and the whole as it then was, where Spark has that, too."""
+        version = int(numbered(checkpoint / "commits")[-1].name) + 1
+        files = [checkpoint / f"state/0/0/{version}.{kind}" for kind in ("changelog", "zip")]
+        there = [file for file in files if file.exists()]
+        assert there, f"no state of version {version} in {checkpoint}"
+        for file in there:
+            damage(file)
 
     return apply
 
@@ -84,6 +82,17 @@ STATE: dict[str, Callable[[Path], None]] = {
     "the state is gone": lambda checkpoint: shutil.rmtree(checkpoint / "state"),
 }
 """Of a query that folds."""
+
+USELESS = frozenset(
+    {
+        *STATE,
+        "the last offsets file is empty",
+        "the last offsets file is cut",
+        "the last commits file is empty",
+        "the metadata is empty",
+    }
+)
+"""With these no query can go on, whenever it was stopped; with others it depends on that."""
 
 
 # --- by dice --------------------------------------------------------------------------------------

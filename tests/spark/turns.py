@@ -24,6 +24,7 @@ from croupier.runners.spark.process import run_folding, run_learning
 from croupier.runners.spark.turn import App
 from tests.laws.oracle import Told, Trial, trial_of
 from tests.laws.test_chain import text
+from tests.spark.damages import numbered
 from tests.spark.tale import Tale, funnels_on, must_be_there
 
 APPS = ("join", "observe", "learn")
@@ -80,6 +81,7 @@ class Turns:
                 if not left:
                     raise
             else:
+                _let_go_of_state()
                 return
 
     def _run(self, app: str) -> None:
@@ -164,10 +166,20 @@ def _patience() -> Iterator[threading.Event]:
     assert time.monotonic() - began < _PATIENCE, "it hangs"
 
 
-def committed(checkpoint: Path) -> list[str]:
-    """The batches that Spark has committed."""
+def committed(checkpoint: Path) -> list[Path]:
+    """The batches that Spark has committed, not one whose file it is still writing."""
     commits = checkpoint / "commits"
-    return sorted(each.name for each in commits.iterdir()) if commits.is_dir() else []
+    return numbered(commits) if commits.is_dir() else []
+
+
+def _let_go_of_state() -> None:
+    """Another process would read the state from its files: so does the next turn in this one."""
+    from pyspark.sql import SparkSession
+
+    java: Any = SparkSession.active()._jvm
+    getattr(java, "org.apache.spark.sql.execution.streaming.state.StateStore$").__getattr__(
+        "MODULE$"
+    ).stop()
 
 
 def _stop_once_committed(stop: threading.Event, checkpoints: Path) -> None:

@@ -418,6 +418,21 @@ def test_groups_and_how_many_of_them_are_declared() -> None:
         ('diversity = { at_most = "2" }', "diversity: at_most: expected `int | null`, got `str`"),
         ("diversity = { of = { now = 1.5 } }", "diversity: of: expected `int`, got `float`"),
         ("diversity = { of = { now = 0 } }", "diversity.of.now: expected at least 1, got 0"),
+        ("diversity = { at_most = 1 }", "diversity: no arm has a group"),
+        (
+            'groups = { see-recipes = "now" }\ndiversity = { of = { noww = 1 } }',
+            "diversity.of.noww: no arm of the file has this group, but 'now'",
+        ),
+        ("guardrail = {}", "guardrail: expected a table of each, such as"),
+        ("guardrail = 2", "guardrail: expected a table of each, such as"),
+        (
+            "guardrail = { refund = { reward = { refund = 1.0 }, margin = inf } }",
+            "guardrail.refund.margin: expected a number from 0, got inf",
+        ),
+        (
+            "guardrail = { refund = { reward = { refund = 1.0 }, margin = 1.0 } }",
+            "guardrail.refund.margin: a trial can differ by 1 at most",
+        ),
         ('groups = ["now"]', "groups: expected `object`, got `array`"),
         ('groups = { instal = "now" }', "groups: 'instal' is not one of the arms"),
         (

@@ -55,7 +55,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         {"posterior": "normal"},
         {"reward": Reward({"click": Term(1.0), "a.b-c_D9": Term(-1.0)})},
         {"groups": {"x": "sport", "y": "sport"}},
-        {"slots": 2, "default": ("x", "y"), "diversity": Diversity(of={"sport": 1})},
+        {**TWO, "groups": {"x": "sport"}, "diversity": Diversity(of={"sport": 1})},
     ],
     ids=str,
 )
@@ -82,6 +82,8 @@ def test_the_usual_is_not_complained_about(fields: dict[str, object]) -> None:
         ({**TWO, "diversity": Diversity(at_most=0)}, "diversity.at_most"),
         ({**TWO, "diversity": Diversity(of={"sport": -1})}, "diversity.of.sport"),
         ({**TWO, "groups": SPORT, "diversity": Diversity(at_most=1)}, "default"),
+        ({**TWO, "diversity": Diversity(at_most=1)}, "diversity"),
+        ({**TWO, "groups": SPORT, "diversity": Diversity(of={"news": 1})}, "diversity.of.news"),
         ({"arms": ("x", "")}, "arms"),
         ({"arms": ("x", "y" * (LONGEST_ARM + 1))}, "arms"),
         ({"arms": ("x", "y\n")}, "arms"),

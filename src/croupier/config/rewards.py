@@ -28,7 +28,8 @@ def read_reward(table: Any, where: str, problems: list[str]) -> Reward | None:
 
 def read_guardrails(tables: Any, where: str, problems: list[str]) -> dict[str, Guardrail] | None:
     """A table a guardrail, by name; None where there is none, and without those unusable."""
-    if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
+    whole = isinstance(tables, dict) and all(isinstance(each, dict) for each in tables.values())
+    if not whole or not tables:
         problems.append(f"{where}: guardrail: expected a table of each, such as {_EXAMPLE}")
         return None
     found = {}

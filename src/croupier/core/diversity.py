@@ -1,7 +1,7 @@
 """At most so many of a group in a slate: the rule, and what it is for some arms."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Self
 
 import msgspec
@@ -44,6 +44,19 @@ class Diversity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
             most = self.limit(group)
             if most is not None and count > most:
                 yield "default", f"shows {count} of group {group!r}, at most {most} are allowed"
+
+    def idle(self, groups: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What of the rule limits nothing where arms have these groups alone, as (key, reason).
+
+        >>> list(Diversity(of={"sprot": 1}).idle(["sport"]))
+        [('diversity.of.sprot', "no arm of the file has this group, but 'sport'")]
+        """
+        if not groups:
+            yield "diversity", 'no arm has a group: name some, such as groups = { x = "sport" }'
+            return
+        known = ", ".join(repr(group[:50]) for group in sorted(set(groups))[:12])
+        for group in sorted(self.of.keys() - set(groups)):
+            yield f"diversity.of.{group}", f"no arm of the file has this group, but {known}"
 
 
 def group_problems(groups: Mapping[str, str], arms: Sequence[str] | None) -> Iterator[str]:

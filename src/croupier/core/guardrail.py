@@ -42,9 +42,9 @@ class Guardrail(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not self.reward.terms:
             yield "reward", "at least one outcome kind is needed, such as { refund = 1.0 }"
         yield from self.reward.problems()
-        if self.reward.usable:
+        if not (math.isfinite(self.margin) and self.margin >= 0):
+            yield "margin", f"expected a number from 0, got {self.margin}"
+        elif self.reward.usable:
             low, high = self.reward.bounds
             if self.margin >= high - low:
                 yield "margin", f"a trial can differ by {high - low:g} at most: nothing would break"
-        if not (math.isfinite(self.margin) and self.margin >= 0):
-            yield "margin", f"expected a number from 0, got {self.margin}"

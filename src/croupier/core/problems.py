@@ -79,7 +79,9 @@ def _slate_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
     listed = spec.arms if spec.candidates is None else None
     yield from (("groups", reason) for reason in group_problems(spec.groups, listed))
     if spec.diversity is not None:
-        yield from spec.diversity.problems(spec.slots, spec.defaults, spec.groups)
+        wrong = [*spec.diversity.problems(spec.slots, spec.defaults, spec.groups)]
+        idle = spec.candidates is None and not wrong
+        yield from spec.diversity.idle(spec.groups.values()) if idle else wrong
     if not LEAST_BAG <= spec.bag <= MOST_BAG:
         yield "bag", f"expected {LEAST_BAG} to {MOST_BAG} rankings, got {spec.bag}"
 

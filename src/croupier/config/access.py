@@ -8,7 +8,7 @@ from typing import Any
 
 from croupier.apps.serve.gate import Access
 from croupier.config.errors import ConfigError
-from croupier.config.fields import usable_fields
+from croupier.config.fields import named_tables, usable_fields
 from croupier.config.tables import LimitsTable, Server
 from croupier.core.api_key import SCOPES, ApiKey, usable_digest
 from croupier.core.buckets import parse_rate
@@ -33,14 +33,8 @@ def read_access(server: Server, limits: LimitsTable, keys: tuple[ApiKey, ...]) -
 
 def read_api_keys(tables: Any, file: str, problems: list[str]) -> tuple[ApiKey, ...]:
     """The keys of `[[api_key]]`; every unusable one is named in `problems`."""
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append(f"{file}: api_key: write [[api_key]], with two brackets")
-        return ()
     found = []
-    for number, table in enumerate(tables, 1):
-        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
-        where = f"{file}: api_key {name}"
-        fields = dict(table)
+    for where, fields in named_tables(tables, "api_key", file, problems):
         if "expires" in fields:
             fields["expires"] = _moment(fields["expires"], f"{where}: expires", problems)
         values = usable_fields(fields, ApiKey, where, problems)

@@ -1,9 +1,10 @@
 """`[[experiment]]` tables → what is declared; all that is wrong is named."""
 
+from collections.abc import Callable
 from typing import Any
 
 from croupier.config.candidates import read_candidates
-from croupier.config.fields import usable_fields
+from croupier.config.fields import named_tables, one_of, usable_fields
 from croupier.config.rewards import read_guardrails, read_reward
 from croupier.core.arms.prior import Prior
 from croupier.core.diversity import Diversity
@@ -19,44 +20,30 @@ def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Exper
     >>> read_experiments({}, "croupier.toml", problems), problems
     ((), ['croupier.toml: experiment: write [[experiment]], with two brackets'])
     """
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append(f"{file}: experiment: write [[experiment]], with two brackets")
-        return ()
     found: list[Experiment] = []
-    for number, table in enumerate(tables, 1):
-        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
-        spec = _experiment(dict(table), f"{file}: experiment {name}", problems)
+    for where, table in named_tables(tables, "experiment", file, problems):
+        spec = _experiment(table, where, problems)
         if spec is not None:
             if spec.name in (one.name for one in found):
-                problems.append(f"{file}: experiment {name}: name: used twice")
+                problems.append(f"{where}: name: used twice")
             found.append(spec)
     return tuple(found)
 
 
 def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
     """The experiment; what is unusable is told and left at its default, to tell the rest too."""
-    reward, policy = table.pop("reward", None), table.pop("policy", None)
-    prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
-    diversity = table.pop("diversity", None)
-    guardrails = table.pop("guardrail", None)
-    if candidates is not None:
+    if table.get("prior") == "auto":
+        del table["prior"]
+    tables = {key: table.pop(key) for key in ("reward", *_OPTIONAL) if key in table}
+    if "candidates" in tables:
         table.setdefault("arms", [])
     if table.get("session") == "none":
         table["session"] = None
-    values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
-    values["reward"] = read_reward(reward, where, problems)
-    if guardrails is not None:
-        values["guardrail"] = read_guardrails(guardrails, where, problems)
-    if policy is not None:
-        values["policy"] = _policy(policy, where, problems)
-    values["prior"] = _prior(prior, where, problems)
-    if diversity is not None:
-        values["diversity"] = _diversity(diversity, where, problems)
-    if candidates is not None:
-        values["candidates"] = read_candidates(candidates, where, problems)
+    values = usable_fields(table, Experiment, where, problems, beside=("reward",))
+    values["reward"] = read_reward(tables.pop("reward", None), where, problems)
+    values |= {key: _OPTIONAL[key](each, where, problems) for key, each in tables.items()}
     usable = {key: value for key, value in values.items() if value is not None or key == "session"}
-    needed = {"name", "arms", "default", "reward"}
-    if not (needed | ({"candidates"} if candidates is not None else set())) <= usable.keys():
+    if not {"name", "arms", "default", "reward", *tables.keys() & {"candidates"}} <= usable.keys():
         return None
     spec = Experiment(**usable)
     problems += (f"{where}: {key}: {reason}" for key, reason in problems_of(spec))
@@ -78,21 +65,19 @@ def _policy(table: Any, where: str, problems: list[str]) -> Any:
 
 
 def _prior(table: Any, where: str, problems: list[str]) -> Prior | None:
-    if table == "auto":
-        return None
-    if not isinstance(table, dict):
-        example = "{ mean = 0.02, trials = 50 }"
-        problems.append(f'{where}: prior: expected a table such as {example}, or "auto"')
-        return None
-    before = len(problems)
-    values = usable_fields(table, Prior, f"{where}: prior", problems)
-    return Prior(**values) if len(problems) == before else None
+    example = '{ mean = 0.02, trials = 50 }, or "auto"'
+    return one_of(Prior, table, f"{where}: prior", problems, example)
 
 
 def _diversity(table: Any, where: str, problems: list[str]) -> Diversity | None:
-    if not isinstance(table, dict):
-        problems.append(f"{where}: diversity: expected a table such as {{ at_most = 2 }}")
-        return None
-    before = len(problems)
-    values = usable_fields(table, Diversity, f"{where}: diversity", problems)
-    return Diversity(**values) if len(problems) == before else None
+    return one_of(Diversity, table, f"{where}: diversity", problems, "{ at_most = 2 }")
+
+
+_OPTIONAL: dict[str, Callable[[Any, str, list[str]], Any]] = {
+    "policy": _policy,
+    "prior": _prior,
+    "candidates": read_candidates,
+    "diversity": _diversity,
+    "guardrail": read_guardrails,
+}
+"""How each table is read that an experiment need not have."""

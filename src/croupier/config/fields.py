@@ -1,13 +1,14 @@
 """The fields of one TOML table, each checked by itself."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from croupier.core.duration import DAY, parse_duration
 
+T = TypeVar("T")
 DURATIONS = frozenset(
     (
         "expose_within",
@@ -63,6 +64,40 @@ def usable_fields(
         if field.required and key not in table and key not in beside
     )
     return values
+
+
+def named_tables(
+    tables: Any, kind: str, file: str, problems: list[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each table of `[[kind]]`: where it stands, and a copy of what it says.
+
+    >>> problems = []
+    >>> list(named_tables([{"name": "a"}, {}], "source", "x.toml", problems))
+    [('x.toml: source "a"', {'name': 'a'}), ('x.toml: source 2 (no name)', {})]
+    """
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        problems.append(f"{file}: {kind}: write [[{kind}]], with two brackets")
+        return
+    for number, table in enumerate(tables, 1):
+        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
+        yield f"{file}: {kind} {name}", dict(table)
+
+
+def one_of(kind: type[T], table: Any, where: str, problems: list[str], example: str) -> T | None:
+    """A table that is used whole or not at all: None, and every problem named, where it is not.
+
+    >>> class Small(msgspec.Struct):
+    ...     most: int
+    >>> problems = []
+    >>> one_of(Small, 2, "t", problems, "{ most = 2 }"), problems
+    (None, ['t: expected a table such as { most = 2 }'])
+    """
+    if not isinstance(table, dict):
+        problems.append(f"{where}: expected a table such as {example}")
+        return None
+    before = len(problems)
+    values = usable_fields(table, kind, where, problems)
+    return kind(**values) if len(problems) == before else None
 
 
 def meant(key: str, known: Collection[str]) -> str:

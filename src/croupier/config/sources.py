@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from croupier.config.errors import ConfigError
-from croupier.config.fields import usable_fields
+from croupier.config.fields import named_tables, usable_fields
 from croupier.core.sources.declared import Source, Stated
 
 if TYPE_CHECKING:
@@ -18,16 +18,12 @@ _VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 
 def read_sources(tables: Any, file: str, problems: list[str]) -> tuple[Source, ...]:
     """The sources that can be used; all that is wrong is named in `problems`."""
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.append(f"{file}: source: write [[source]], with two brackets")
-        return ()
     found: list[Source] = []
-    for number, table in enumerate(tables, 1):
-        name = f'"{table["name"]}"' if "name" in table else f"{number} (no name)"
-        source = _source(dict(table), f"{file}: source {name}", problems)
+    for where, table in named_tables(tables, "source", file, problems):
+        source = _source(table, where, problems)
         if source is not None:
             if source.name in (one.name for one in found):
-                problems.append(f"{file}: source {name}: name: used twice")
+                problems.append(f"{where}: name: used twice")
             found.append(source)
     return tuple(found)
 

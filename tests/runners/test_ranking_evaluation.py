@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,15 +15,17 @@ from croupier.core.arms.bernoulli import Beta
 from croupier.core.bag import Bag
 from croupier.core.barred import Barred
 from croupier.core.declarations import Declarations
+from croupier.core.diversity import Diversity
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.slates import RankingTarget
+from croupier.core.menu import Menu
 from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Decision, Funnel
 from croupier.core.snapshot import Snapshot, pack_ranks
 from croupier.ports import FUNNELS, Commit
 from croupier.runners.declare import declare, read_declarations
 from croupier.runners.own_slates import OwnSlates
-from croupier.runners.ranking_evaluation import evaluate_rankings
+from croupier.runners.ranking_evaluation import LIMITED, LOGGED, POOLED, evaluate_rankings
 from tests.cli.command import CommandLine
 
 TOML = """
@@ -40,25 +43,28 @@ ROUNDS = 3_000
 FLOOR = 0.1  # a share of 0.4 is shuffled
 
 
-def snapshot() -> Snapshot:
+def snapshot(**changes: Any) -> Snapshot:
     """1 ranking in 2 is a, b; the others c, a and d, c."""
     ranks = np.array([[0, 1, 2, 3], [0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 0, 1]])
     belief = Beta((1.0,) * 4, (1.0,) * 4)
-    return Snapshot(
+    made = Snapshot(
         experiment="list", version=1, at=1, declaration=1, reward_version=1, watermark=0,
         arms=(0, 1, 2, 3), names=("a", "b", "c", "d"), weights=(0.5,) * 4, posterior=belief,
         policy=Thompson(floor=FLOOR), slots=2, ranking="slots", rankings=pack_ranks(ranks),
         further=(belief,),
     )  # fmt: skip
+    return msgspec.structs.replace(made, **changes)
 
 
 MENU = snapshot().menu()
 
 
-def funnel(number: int, dice: np.random.Generator, cascade: float) -> Funnel:
+def funnel(
+    number: int, dice: np.random.Generator, cascade: float, menu: Menu | Bag = MENU
+) -> Funnel:
     """A slate that was drawn; below a click `cascade` of the second slot's rate is left."""
-    assert isinstance(MENU, Bag)
-    arms, _, _, float32, _ = MENU.draw(dice.bytes(64))
+    assert isinstance(menu, Bag)
+    arms, _, _, float32, _ = menu.draw(dice.bytes(64))
     first = dice.random() < RATES[0, arms[0]]
     second = dice.random() < RATES[1, arms[1]] * (cascade if first else 1.0)
     decision = Decision(
@@ -71,12 +77,19 @@ def funnel(number: int, dice: np.random.Generator, cascade: float) -> Funnel:
     return Funnel(decision=decision, shown=(2_000 + number,) * 2, outcomes=told)
 
 
-def fill(folder: Path, cascade: float, rounds: int = ROUNDS) -> tuple[Backends, Declarations]:
+def fill(
+    folder: Path,
+    cascade: float,
+    rounds: int = ROUNDS,
+    toml: str = TOML,
+    published: Snapshot | None = None,
+) -> tuple[Backends, Declarations]:
     backends, dice = open_backends(folder / "croupier.db"), np.random.default_rng(8)
-    declare(parse_settings(TOML), backends.log, backends.clock)
-    backends.cache.put(snapshot())
-    funnels = [codec.encode(funnel(number, dice, cascade)) for number in range(rounds)]
-    other = funnel(rounds, dice, cascade)
+    declare(parse_settings(toml), backends.log, backends.clock)
+    backends.cache.put(published or snapshot())
+    menu = (published or snapshot()).menu()
+    funnels = [codec.encode(funnel(number, dice, cascade, menu)) for number in range(rounds)]
+    other = funnel(rounds, dice, cascade, menu)
     restricted = msgspec.structs.replace(other.decision, propensities=(0.5, 0.5))
     funnels.append(codec.encode(msgspec.structs.replace(other, decision=restricted)))
     positions = backends.states.load().positions
@@ -129,6 +142,53 @@ def test_the_logged_policy_gives_the_logged_mean(
     assert found.estimates is not None
     assert found.estimates["item_position"].value == pytest.approx(found.logged.value)
     assert found.estimates["cascade"].value == pytest.approx(found.logged.value)
+
+
+def test_what_cannot_be_asked_of_the_logged_policy_is_refused_by_name(
+    filled: tuple[Backends, Declarations, float, Path],
+) -> None:
+    found = asked(filled, RankingTarget())
+    assert set(found.estimates or ()) == {"item_position", "cascade"}
+    assert found.refused_by == {"cascade_dr": [LOGGED]}
+
+
+GROUPED = TOML + 'groups = { a = "x", c = "x" }\ndiversity = { at_most = 1 }\n'
+LIMIT = {"diversity": Diversity(at_most=1), "groups": ("x", "", "x", "")}
+
+
+@pytest.mark.parametrize(
+    ("toml", "changes", "why"),
+    [
+        (TOML.replace('"slots"', '"pooled"'), {"ranking": "pooled", "further": ()}, POOLED),
+        (GROUPED, LIMIT, LIMITED),
+    ],
+    ids=["pooled", "groups"],
+)
+def test_estimators_that_need_the_arms_above_are_refused_where_these_are_not_counted(
+    tmp_path: Path, toml: str, changes: dict[str, Any], why: str
+) -> None:
+    backends, declarations = fill(tmp_path, 1.0, 1_000, toml, snapshot(**changes))
+    log = OwnSlates(backends, declarations, "list")
+    found = evaluate_rankings(log, "list", "asked", RankingTarget(order=(0, 1)), 0.05)
+    assert found.refused == []
+    assert set(found.estimates or ()) == {"item_position"}
+    assert found.refused_by == {"cascade": [why], "cascade_dr": [why]}
+    backends.close()
+
+
+def test_no_interval_leaves_what_a_slate_can_earn(tmp_path: Path) -> None:
+    """Of two clicks at most, and few slates: the terms alone would allow less than none."""
+    backends, declarations = fill(tmp_path, 1.0, 200)
+    log = OwnSlates(backends, declarations, "list")
+    for order in ((0, 1), (2, 0), (3, 1)):
+        found = evaluate_rankings(log, "list", "asked", RankingTarget(order=order), 0.05)
+        told = {**(found.estimates or {}), **(found.refused_estimates or {})}
+        assert set(told) == {"item_position", "cascade", "cascade_dr"}
+        for each in told.values():
+            assert each.low is not None
+            assert each.high is not None
+            assert 0.0 <= each.low <= each.high <= 2.0
+    backends.close()
 
 
 def test_every_ranking_alike(filled: tuple[Backends, Declarations, float, Path]) -> None:

@@ -18,6 +18,10 @@ from croupier.core.evaluate.tally import Tally
 from croupier.runners.own_slates import OwnSlates
 
 NONE = "no slates to evaluate on"
+_UNCOUNTED = "how likely an arm was, given the arms above it, cannot be counted"
+POOLED = f'slots are "pooled", arms stand in a random order: {_UNCOUNTED}'
+LIMITED = f"some slates were drawn under limits of groups (diversity): {_UNCOUNTED}"
+LOGGED = "the logged policy's own chances of every arm are not in the log: see cascade"
 
 
 def evaluate_rankings(
@@ -38,13 +42,22 @@ def evaluate_rankings(
     told = refusals(whole, slots, np.zeros_like(missing) if target.as_logged else missing)
     found = {key: _estimate(key, whole, log, (low, high, alpha), target) for key in told}
     sound = {key: each for key, each in found.items() if not told[key][1]}
-    every = [] if sound else [f"{key}: {why}" for key, each in told.items() for why in each[1]]
+    reasons = {key: each[1] for key, each in told.items()} | _untold(log, slates, target)
+    every = [] if sound else [f"{key}: {why}" for key, each in reasons.items() for why in each]
     answer = _answer(log, name, policy, whole, (low, high, alpha), every)
     answer.diagnostics = told[next(iter(sound), "item_position")][0]
     answer.estimates = sound or None
-    answer.refused_by = {key: each[1] for key, each in told.items() if each[1]}
+    answer.refused_by = {key: each for key, each in reasons.items() if each}
     answer.refused_estimates = {k: each for k, each in found.items() if k not in sound} or None
     return answer
+
+
+def _untold(log: OwnSlates, slates: Slates, target: RankingTarget) -> dict[str, list[str]]:
+    """The estimators that cannot be asked at all, by name, with why."""
+    if slates.choice is None:
+        why = POOLED if log.spec.pools else LIMITED
+        return {"cascade": [why], "cascade_dr": [why]}
+    return {"cascade_dr": [LOGGED]} if target.as_logged else {}
 
 
 def _model(slates: Slates, arms: int) -> RewardModel:
@@ -62,7 +75,7 @@ def _estimate(
     """A value, and an interval from the largest weight that the published rankings leave room for.
 
     With what a slate can earn in [L, H] a term lies in [w·L, w·H]; one with a model also as far
-    below as what the model may take away.
+    below as what the model may take away. The mean lies in [L, H], and so does the interval.
     """
     low, high, alpha = terms
     weight = 1.0 if target.as_logged else log.heaviest[key != "item_position"]
@@ -73,7 +86,8 @@ def _estimate(
     if not np.isfinite(weight):
         return Estimate.of(value, None)
     limits = Limits(least, most, 1.0, alpha)
-    return Estimate.of(value, ESTIMATORS[key].interval(whole, limits))
+    found = ESTIMATORS[key].interval(whole, limits)
+    return Estimate.of(value, None if found is None else found.within(low, high))
 
 
 def _answer(

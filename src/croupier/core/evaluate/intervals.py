@@ -93,7 +93,7 @@ def dr_interval(tally: Tally, limits: Limits) -> Interval | None:
     reach = limits.heaviest * (max(tally.most("model"), limits.high) - limits.low)
     least = limits.low - limits.heaviest * max(tally.most("model") - limits.low, 0.0)
     found = mean_interval(_moments(tally, "dr"), least, limits.high + reach, limits.alpha)
-    return Interval(max(found.low, limits.low), min(found.high, limits.high))
+    return found.within(limits.low, limits.high)
 
 
 def ranking_interval(name: str) -> Callable[[Tally, Limits], Interval | None]:

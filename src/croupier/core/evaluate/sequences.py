@@ -1,7 +1,7 @@
 """Confidence sequences: intervals that may be looked at after every round."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -24,6 +24,14 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+    def within(self, low: float, high: float) -> Self:
+        """What of it is possible where the truth lies in [low, high]; its nearest end if nothing.
+
+        >>> Interval(-0.5, 0.25).within(0.0, 1.0), Interval(1.5, 2.0).within(0.0, 1.0)
+        (Interval(low=0.0, high=0.25), Interval(low=1.0, high=1.0))
+        """
+        return type(self)(min(max(self.low, low), high), max(min(self.high, high), low))
 
 
 class Moments(NamedTuple):

@@ -1,5 +1,6 @@
 """Evaluation of Croupier's own log, of logs with all propensities; and its picture."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -142,9 +143,16 @@ def test_a_barred_arm_is_no_target(tmp_path: Path) -> None:
     log = OwnTrials(backends, book, NAME)
     assert log.active == list(made.names[:2])
     backends.close()
-    asked = question(Asked(data, f"always:{name}", url=str(data)), 0.5, 1)
-    with pytest.raises(BadParameter, match=r"is barred, .*: guardrail refund: "):
-        asked.answer(lambda _: None)
+    sound, some = (tmp_path / each for each in ("sound.json", "some.json"))
+    sound.write_text(json.dumps({made.names[0]: 1.0, name: 0.0}))
+    some.write_text(json.dumps({"0": {made.names[0]: 0.9, name: 0.1}}))
+    for policy in (f"always:{name}", some):
+        asked = question(Asked(data, str(policy), url=str(data)), 0.5, 1)
+        with pytest.raises(BadParameter, match=rf"'{name}' is barred, .*: guardrail refund: "):
+            asked.answer(lambda _: None)
+        asked.close()
+    asked = question(Asked(data, str(sound), url=str(data)), 0.5, 1)
+    assert asked.answer(lambda _: None).rounds == 0
     asked.close()
 
 

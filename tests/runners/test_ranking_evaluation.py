@@ -225,10 +225,16 @@ def test_few_slates_are_refused_by_each_estimator(tmp_path: Path) -> None:
     assert {each.partition(":")[0] for each in found.refused} >= {"cascade", "cascade_dr"}
 
 
-def test_uniform_rankings_are_among_the_arms_that_are_not_barred(tmp_path: Path) -> None:
+def test_rankings_are_of_arms_that_are_not_barred(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     backends, declarations = fill(tmp_path, 1.0, 1)
     assert OwnSlates(backends, declarations, "list").active == (0, 1, 2, 3)
     barred = Barred(1, "b", "refund", 1, 0.1, 0.05, 0.2, "refund:0", 0.01, "more")
     backends.cache.put(msgspec.structs.replace(snapshot(), version=2, barred=(barred,)))
     assert OwnSlates(backends, declarations, "list").active == (0, 2, 3)
     backends.close()
+    croupier = CommandLine(monkeypatch, capsys)
+    wrong = croupier("evaluate", tmp_path / "croupier.db", "--policy", "ranking:a,b")
+    assert wrong.code == 2
+    assert "'b' is barred" in wrong.err

@@ -1,5 +1,6 @@
 """What was said of an evaluation on the command line, and the log that it names."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,3 +61,11 @@ def some(names: list[str]) -> str:
 def wrong(option: str, reason: str) -> typer.BadParameter:
     """The error that names an option and what is wrong with it."""
     return typer.BadParameter(reason, param_hint=option)
+
+
+def refuse_barred(arms: Iterable[str], barred: Mapping[str, str]) -> None:
+    """A policy that shows an arm which a guardrail took out cannot be played: name it, and why."""
+    for arm in arms:
+        if arm in barred:
+            why = f"{arm!r} is barred, so that trials of it are missing: {barred[arm]}"
+            raise wrong("--policy", why)

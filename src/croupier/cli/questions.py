@@ -1,12 +1,12 @@
 """From options to what an evaluation is asked: which log, which policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from croupier.cli.asked import Asked, backends_of, chosen, of_file, some, wrong
+from croupier.cli.asked import Asked, backends_of, chosen, of_file, refuse_barred, some, wrong
 from croupier.cli.players import policy_of
 from croupier.config.trial_logs import open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
@@ -64,6 +64,8 @@ class Question(NamedTuple):
         if policy in {"uniform", "logged", "column"} or policy.startswith("always:"):
             return None
         found = read_weights(_weights_file(self.said))
+        shown = (arm for weights in found.values() for arm, weight in weights.items() if weight)
+        self._refuse_barred(shown)
         for arm in (arm for weights in found.values() for arm in weights):
             self.log.arms.setdefault(arm, len(self.log.arms))
         return found
@@ -90,10 +92,12 @@ class Question(NamedTuple):
         arms = self.log.arms
         if arm not in arms:
             raise wrong("--policy", f"{arm!r} is none of {some(list(arms))}")
-        why = self.log.why_barred(arm) if isinstance(self.log, OwnTrials) else None
-        if why:
-            raise wrong("--policy", f"{arm!r} is barred, so that trials of it are missing: {why}")
+        self._refuse_barred([arm])
         return always(arms[arm], len(self.log.positions), len(arms))
+
+    def _refuse_barred(self, arms: Iterable[str]) -> None:
+        if isinstance(self.log, OwnTrials):
+            refuse_barred(arms, self.log.why_barred)
 
 
 def question(said: Asked, learn: float | None, seed: int) -> Question:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from croupier.cli.asked import Asked, backends_of, chosen, of_file, wrong
+from croupier.cli.asked import Asked, backends_of, chosen, of_file, refuse_barred, wrong
 from croupier.config.backends import Backends
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.slates import RankingTarget
@@ -61,4 +61,5 @@ def _target(policy: str, log: OwnSlates) -> RankingTarget:
         raise wrong("--policy", f"{unknown[0]!r} is none of {', '.join(list(log.arms)[:12])}")
     if len(names) != slots or len(set(names)) != slots:
         raise wrong("--policy", f"expected {slots} different arms, from the first slot down")
+    refuse_barred(names, log.why_barred)
     return RankingTarget(order=tuple(log.arms[name] for name in names))

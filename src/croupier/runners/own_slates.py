@@ -35,7 +35,9 @@ class OwnSlates:
         self.spec = self._declared.spec
         known = declarations.arms(experiment).arms
         self.arms = {arm.name: arm.number for arm in known}
-        playing = in_play(declarations.arms(experiment), barred_arms(backends, experiment))
+        barred = barred_arms(backends, experiment)
+        self.why_barred = {each.name: each.reason for each in barred.values()}
+        playing = in_play(declarations.arms(experiment), barred)
         self.active = tuple(arm.number for arm in playing)
         self.left_out: dict[str, int] = Counter()
         self.heaviest = (1.0, 1.0)

@@ -49,10 +49,10 @@ class OwnTrials:
         self.wrong_count = 0
         self.left_out: dict[str, int] = Counter()
 
-    def why_barred(self, arm: str) -> str | None:
-        """Why an arm is shown no more; None when no guardrail took it out."""
-        found = {self._names[number]: each.reason for number, each in self.barred.items()}
-        return found.get(arm)
+    @property
+    def why_barred(self) -> dict[str, str]:
+        """The arms that guardrails took out, and why."""
+        return {each.name: each.reason for each in self.barred.values()}
 
     def parts(self) -> Iterator[Logged]:
         """The trials in the order in which they closed."""

@@ -111,6 +111,7 @@ def test_what_is_not_there_is_told(make: Make) -> None:
         ("application/json", b"[", "Expecting value"),
         ("text/csv", b"\xff\xfe", "decode"),
         ("text/csv", b'arm\n"x\n', "unexpected end of data"),
+        ("text/csv", b"arm,on,arm\nx,1,y\n", "2 columns are named 'arm'"),
     ],
 )
 def test_an_answer_is_read_as_what_it_is(

@@ -177,7 +177,7 @@ def test_csv_is_read_and_its_bad_rows_named(house: House) -> None:
         ("[" * 5000, "application/json", "JSON"),
         ("arm,n\ninstall,1\n", "text/csv", "missing: reward_sum"),
         ("arm,n,reward_sum,colour\n", "text/csv", "unknown: colour"),
-        ("arm,n,n,reward_sum\n", "text/csv", "the first line"),
+        ("arm,n,n,reward_sum\n", "text/csv", "there twice: n"),
         ("", "text/csv", "the first line"),
         (b"arm,n,reward_sum\n\xff,1,1\n", "text/csv", "not UTF-8"),
         ('arm,n,reward_sum\n"install,1,1\n', "text/csv", "not CSV"),

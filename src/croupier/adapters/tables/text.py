@@ -26,12 +26,21 @@ def read_rows(body: bytes, where: str, *, is_json: bool | None) -> list[Mapping[
         if is_json or (is_json is None and text.lstrip().startswith("[")):
             rows = _from_json(text)
         else:
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), restkey=OVER, strict=True))
+            rows = _from_csv(text)
     except (ValueError, RecursionError, csv.Error) as error:
         raise UnavailableError(f"{where}: {error}") from error
     if len(rows) > MOST_ROWS:
         raise UnavailableError(f"{where}: {len(rows)} rows, at most {MOST_ROWS} are read")
     return rows
+
+
+def _from_csv(text: str) -> list[Mapping[str, object]]:
+    table = csv.DictReader(io.StringIO(text, newline=""), restkey=OVER, strict=True)
+    names = list(filter(None, table.fieldnames or ()))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{names.count(twice)} columns are named {twice[:100]!r}: which is meant?")
+    return list(table)
 
 
 def _from_json(text: str) -> list[Mapping[str, object]]:

@@ -89,11 +89,13 @@ def _check_header(header: list[str], kind: type[T]) -> None:
     fields = {field.name: field.required for field in msgspec.structs.fields(kind)}
     unknown = [name for name in header if name not in fields]
     missing = [name for name, required in fields.items() if required and name not in header]
-    if unknown or missing or len(set(header)) < len(header):
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if unknown or missing or twice:
         raise NotRowsError(
             f"the first line must name columns among {', '.join(fields)}; "
             f"missing: {', '.join(missing) or 'none'}; "
             f"unknown: {', '.join(unknown)[:200] or 'none'}"
+            + (f"; there twice: {', '.join(twice)}" if twice else "")
         )
 
 

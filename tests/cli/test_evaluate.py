@@ -288,6 +288,7 @@ def test_an_unreadable_file_is_named(
         ("w.json", "[1]", "no weights of arms"),
         ("w.toml", "a = ", "no weights of arms"),
         ("w.json", '{"left": {"a": 1.0}}', "no weights at ''"),
+        ("w.csv", "arm,weight,weight\na,1,0\nb,0,1\n", "two columns have the same name"),
     ],
 )
 def test_a_wrong_file_of_weights_is_named(

@@ -323,15 +323,19 @@ def test_keys_are_made_and_used_as_told(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.documents
 def test_a_policy_is_tested_on_a_log_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = "docs/howto/test-a-policy-on-your-log.md"
-    (block,) = blocks(page, "python")
-    check, asked, own = blocks(page, "sh")
+    rounds, pages = blocks(page, "python")
+    check, asked, own, ranked = blocks(page, "sh")
     monkeypatch.chdir(tmp_path)
-    exec(block, {})
+    exec(rounds, {})
+    exec(pages, {})
     assert "1.000×" in shell(tmp_path, check)
     told = shell(tmp_path, asked)
     found = json.loads(next(line for line in told.splitlines() if line.startswith("{")))
     assert found["estimates"]["dr"]["low"] < 0.12 < found["estimates"]["dr"]["high"]
     assert "bold" in (tmp_path / "bold.svg").read_text()
+    slates = json.loads(shell(tmp_path, f"{ranked.strip()} --json").splitlines()[-1])["estimates"]
+    assert set(slates) == {"item_position", "cascade", "cascade_dr"}
+    assert slates["item_position"]["low"] < 0.5 < slates["item_position"]["high"]
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
     with server(tmp_path) as url:
         _one_trial(url, "click")

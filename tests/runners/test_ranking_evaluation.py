@@ -24,8 +24,8 @@ from croupier.core.records import Decision, Funnel
 from croupier.core.snapshot import Snapshot, pack_ranks
 from croupier.ports import FUNNELS, Commit
 from croupier.runners.declare import declare, read_declarations
-from croupier.runners.own_slates import OwnSlates
-from croupier.runners.ranking_evaluation import LIMITED, LOGGED, POOLED, evaluate_rankings
+from croupier.runners.own_slates import LIMITED, POOLED, OwnSlates
+from croupier.runners.ranking_evaluation import LOGGED, evaluate_rankings
 from tests.cli.command import CommandLine
 
 TOML = """
@@ -213,6 +213,34 @@ def test_the_command_answers_and_refuses(
         wrong = croupier("evaluate", filled[3], "--policy", f"ranking:{policy}")
         assert wrong.code == 2
         assert why in wrong.err
+
+
+def test_the_same_slates_in_a_table_say_the_same(
+    filled: tuple[Backends, Declarations, float, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    """But for the folds that the reward model is learned in."""
+    own = OwnSlates(filled[0], filled[1], "list")
+    slates, rows = own.read(), ["ranking,position,action,reward,propensity,choice"]
+    assert slates is not None
+    assert slates.choice is not None
+    for row, slot in np.ndindex(slates.arm.shape):
+        told = (each[row, slot] for each in (slates.reward, slates.slot, slates.choice))
+        rows.append(
+            f"{row},{slot},{'abcd'[slates.arm[row, slot]]},{','.join(map(repr, map(float, told)))}"
+        )
+    (tmp_path / "log.csv").write_text("\n".join(rows))
+    croupier, least = CommandLine(monkeypatch, capsys), str(1 / own.heaviest[0])
+    words = ("--policy", "ranking:d,c", "--json")
+    told = croupier("evaluate", tmp_path / "log.csv", "--least-propensity", least, *words).json()
+    ours = croupier("evaluate", filled[3], *words).json()
+    assert told["logged"] == pytest.approx(ours["logged"])
+    assert told["estimates"]["item_position"] == pytest.approx(ours["estimates"]["item_position"])
+    for name in ("cascade", "cascade_dr"):
+        both = (each["estimates"][name]["value"] for each in (told, ours))
+        assert next(both) == pytest.approx(next(both), rel=1e-9 if name == "cascade" else 0.02)
 
 
 def test_few_slates_are_refused_by_each_estimator(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.services import open_reading
-from croupier.config.trial_logs import is_trial_file
+from croupier.config.trial_logs import ROLES, is_trial_file
 
 _KAFKA = "kafka://"
 
@@ -27,6 +27,37 @@ class Asked(NamedTuple):
     confidence: float = 0.95
     url: str = ""
     """The log as it was said; a path has no //."""
+
+
+def check(said: Asked) -> None:
+    """Refuse by its option what no log can answer."""
+    if not 0.5 <= said.confidence < 1:
+        raise wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
+    if said.least is not None and not 0 < said.least <= 1:
+        raise wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
+    if said.experiment is not None and of_file(said):
+        raise wrong("--experiment", f"{said.log} is no data file")
+
+
+def bounds_of(said: Asked) -> tuple[float, float]:
+    """The least and the largest reward that is possible."""
+    try:
+        low, high = (float(part) for part in (said.rewards or "0,1").split(","))
+    except ValueError:
+        reason = f"expected two numbers such as 0,1, got {said.rewards!r}"
+        raise wrong("--rewards", reason) from None
+    if not low < high:
+        raise wrong("--rewards", f"the first must be the smaller, got {said.rewards!r}")
+    return low, high
+
+
+def columns_of(said: Asked) -> dict[str, str]:
+    """The columns that have other names than usual, by role."""
+    pairs = [part.partition("=") for part in (said.columns or "").split(",") if part]
+    for role, _, name in pairs:
+        if role not in ROLES or not name:
+            raise wrong("--columns", f"expected {'|'.join(ROLES)}=NAME, got {role!r}")
+    return {role: name for role, _, name in pairs}
 
 
 def backends_of(said: Asked) -> Backends:

@@ -75,7 +75,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
     Where the log cannot tell, it says why and gives no estimate (exit code 1). A log has a row a
     round: action, reward, propensity, perhaps position and target (the policy's probability of
-    that action, for `column`); rows that cannot be used are named and counted. Policies:
+    that action, for `column`); rows that cannot be used are named and counted. Of slates: a row a
+    slot, the rows of one slate alike in `ranking`; perhaps choice, given those above. Policies:
 
     * `uniform`, `logged` (a check: it must give the logged mean), `always:ARM`, `column`;
     * a file of weights: `{"a": 0.7, "b": 0.3}` or `{"1": {"a": …}}` by position, JSON or TOML; or
@@ -83,7 +84,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     * a kind with settings, such as `thompson:floor=0.01`: learned from the first half of the log
       and evaluated on the rest, or with `--replay` learning as it goes; to compare with, also
       `softmax:temperature=0.1`, which cannot be declared;
-    * of a data file's slates `ranking:A,B,C`, `ranking:uniform` or `ranking:logged`.
+    * of slates `ranking:A,B,C`, `ranking:uniform` or `ranking:logged`.
 
     With `--check` it says whether arms were shown as often as their propensities say (exit code 1
     if not); each arm of a position must have been offered in all its rounds, or the log tell.
@@ -93,7 +94,6 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
       croupier evaluate log.csv --check
       croupier evaluate croupier.db --experiment top-button --policy always:install
       croupier evaluate log.csv --policy weights.json --least-propensity 0.01 --picture log.svg
-
       croupier evaluate open_bandit --part random_all --policy ucb1 --replay
     """
     import msgspec

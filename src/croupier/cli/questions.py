@@ -6,7 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from croupier.cli.asked import Asked, backends_of, chosen, of_file, refuse_barred, some, wrong
+from croupier.cli.asked import (
+    Asked,
+    backends_of,
+    bounds_of,
+    check,
+    chosen,
+    columns_of,
+    of_file,
+    refuse_barred,
+    some,
+    wrong,
+)
 from croupier.cli.players import policy_of
 from croupier.config.trial_logs import open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
@@ -102,18 +113,12 @@ class Question(NamedTuple):
 
 def question(said: Asked, learn: float | None, seed: int) -> Question:
     """Open the log and check what was said; BadParameter names the option, ConfigError the file."""
-    if not 0.5 <= said.confidence < 1:
-        raise wrong("--confidence", f"must be at least 0.5 and below 1, got {said.confidence}")
-    if said.least is not None and not 0 < said.least <= 1:
-        raise wrong("--least-propensity", f"must be above 0, at most 1, got {said.least}")
+    check(said)
     if learn is None and policy_of(said.policy) is None:
         raise wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
-    low, high = _pair(said.rewards)
-    terms = Terms(low, high, said.least, 1 - said.confidence)
+    terms = Terms(*bounds_of(said), said.least, 1 - said.confidence)
     if of_file(said):
-        if said.experiment is not None:
-            raise wrong("--experiment", f"{said.log} is no data file")
-        log = open_trial_log(said.log, said.part, _columns(said.columns))
+        log = open_trial_log(said.log, said.part, columns_of(said))
         return Question(said, log, terms, learn, seed, lambda: None)
     return _own(said, terms, learn, seed)
 
@@ -143,22 +148,3 @@ def _weights_file(said: Asked) -> Path:
         known = ", ".join(["uniform", "logged", "column", "always:ARM", *POLICIES])
         raise wrong("--policy", f"{said.policy!r} is no file, and none of {known}")
     return Path(said.policy)
-
-
-def _pair(text: str | None) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in (text or "0,1").split(","))
-    except ValueError:
-        raise wrong("--rewards", f"expected two numbers such as 0,1, got {text!r}") from None
-    if not low < high:
-        raise wrong("--rewards", f"the first must be the smaller, got {text!r}")
-    return low, high
-
-
-def _columns(text: str | None) -> dict[str, str]:
-    pairs = [part.partition("=") for part in (text or "").split(",") if part]
-    roles = ("action", "reward", "propensity", "position", "target")
-    for role, _, name in pairs:
-        if role not in roles or not name:
-            raise wrong("--columns", f"expected {'|'.join(roles)}=NAME, got {role!r}")
-    return {role: name for role, _, name in pairs}

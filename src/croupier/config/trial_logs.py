@@ -8,11 +8,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from croupier.adapters.trial_files import DsjsonLog, TableLog, UnreadableFileError
+from croupier.adapters.trial_files import (
+    ROLES,
+    DsjsonLog,
+    TableLog,
+    TableSlates,
+    UnreadableFileError,
+)
 from croupier.config.errors import ConfigError
-from croupier.ports import TrialLog
+from croupier.ports import SlateLog, TrialLog
 
-__all__ = ["UnreadableFileError", "is_trial_file", "open_trial_log", "read_weights"]
+__all__ = [
+    "ROLES",
+    "UnreadableFileError",
+    "is_trial_file",
+    "open_slate_log",
+    "open_trial_log",
+    "read_weights",
+]
 
 _TABLES = (".csv", ".csv.gz", ".csv.xz", ".parquet")
 _LINES = (".json", ".dsjson", ".jsonl")
@@ -30,6 +43,25 @@ def open_trial_log(path: Path, part: str | None, columns: Mapping[str, str]) -> 
     """The log in a file, or in that part of a folder; ConfigError when there is none."""
     file = trial_file(path, part)
     return DsjsonLog(file) if file.name.endswith(_LINES) else TableLog(file, columns)
+
+
+def open_slate_log(
+    path: Path,
+    part: str | None,
+    columns: Mapping[str, str],
+    bounds: tuple[float, float],
+    least: float | None,
+) -> SlateLog:
+    """The slates of a table, read; ConfigError when the file holds none."""
+    file = trial_file(path, part)
+    if file.name.endswith(_LINES):
+        raise ConfigError(f"{file}: slates are read from CSV and Parquet, with a row a slot")
+    log = TableSlates(file, columns, bounds, least)
+    try:
+        log.read()
+    except UnreadableFileError as error:
+        raise ConfigError(str(error)) from None
+    return log
 
 
 def trial_file(path: Path, part: str | None) -> Path:
@@ -84,6 +116,8 @@ def _weights(file: Path) -> Weights:
     if file.suffix == ".csv":
         with file.open(encoding="utf-8-sig", newline="") as lines:
             header, *rows = csv.reader(lines)
+        if len(set(header)) < len(header):
+            raise ValueError("two columns have the same name")
         named = {name: place for place, name in enumerate(header) if place}
         if "weight" in named:
             return {"": {row[0]: float(row[named["weight"]]) for row in rows}}

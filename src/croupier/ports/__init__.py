@@ -39,6 +39,7 @@ from croupier.ports.states import (
 )
 from croupier.ports.tables import Table
 from croupier.ports.trials import (
+    SlateLog,
     TrialLog,
     WrongRow,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "OpenStories",
     "Positions",
     "Published",
+    "SlateLog",
     "SnapshotCache",
     "SourceTopic",
     "StaleError",

@@ -1,6 +1,6 @@
 """Off-policy evaluation of one log: survey, learn, tally, answer."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from croupier.core.evaluate.survey import Survey
 from croupier.core.evaluate.tally import Tally
 from croupier.core.evaluate.targets import Logged, Target, heaviest_weight, rounds_of
 from croupier.core.policies.base import Allocation
-from croupier.ports import TrialLog
+from croupier.ports import TrialLog, WrongRow
 
 MOST_WRONG = 0.01
 """So many of the rows may be unreadable; those that are may be unlike the others."""
@@ -73,7 +73,7 @@ class Evaluation:
             self._terms.alpha,
         )
         diagnostics = Diagnostics.of(tally)
-        refused = [*diagnostics.refusals(), *self._unread()]
+        refused = [*diagnostics.refusals(), *unread(self.wrong_rows, self.survey.rounds)]
         if limits.heaviest is not None and diagnostics.largest_weight > limits.heaviest:
             refused.append(
                 f"one round weighs {diagnostics.largest_weight:.6g}; with propensities of at least "
@@ -122,7 +122,10 @@ class Evaluation:
             arm, reward, len(self._log.arms), lambda *sums: self._weights(policy, *sums), draws
         ).tally
         estimate = Estimate.of(tally.mean("r"), self._interval(tally))
-        found.refused = [*self._unread(), *([] if tally.n else ["log and policy never agree"])]
+        found.refused = [
+            *unread(self.wrong_rows, self.survey.rounds),
+            *([] if tally.n else ["log and policy never agree"]),
+        ]
         found.learned_from = tally.n
         found.estimates = None if found.refused else {"replay": estimate}
         found.refused_estimates = {"replay": estimate} if found.refused else None
@@ -154,17 +157,11 @@ class Evaluation:
                 f" outside {terms.low:g},{terms.high:g}: state the least and the largest possible"
             )
 
-    def _unread(self) -> Iterator[str]:
-        rows = self.wrong_rows + self.survey.rounds
-        if self.wrong_rows > MOST_WRONG * rows:
-            yield f"{self.wrong_rows:,} of {rows:,} rows could not be read"
-
     def _interval(self, tally: Tally) -> Interval:
         moments = Moments(tally.n, tally.sum("r"), tally.sum("r2"))
         return mean_interval(moments, self._terms.low, self._terms.high, self._terms.alpha)
 
     def _answer(self, name: str, policy: str, tally: Tally, skip: int) -> Answer:
-        wrong = (f"line {row.line}: {row.column}: {row.reason}" for row in self._log.wrong)
         return Answer(
             log=name,
             policy=policy,
@@ -172,10 +169,26 @@ class Evaluation:
             logged=Estimate.of(tally.mean("r"), self._interval(tally)),
             confidence=1 - self._terms.alpha,
             wrong_rows=self.wrong_rows,
-            wrong=[line.replace(": : ", ": ") for line in wrong],
+            wrong=told(self._log.wrong),
             left_out=dict(self._log.left_out),
             learned_from=skip,
         )
+
+
+def unread(wrong: int, read: int) -> list[str]:
+    """Why an answer is refused where so many rows could not be read beside those that could.
+
+    >>> unread(1, 99), unread(2, 98)
+    ([], ['2 of 100 rows could not be read'])
+    """
+    rows = wrong + read
+    return [f"{wrong:,} of {rows:,} rows could not be read"] if wrong > MOST_WRONG * rows else []
+
+
+def told(wrong: Iterable[WrongRow]) -> list[str]:
+    """Rows that could not be used, a line each."""
+    lines = (f"line {row.line}: {row.column}: {row.reason}" for row in wrong)
+    return [line.replace(": : ", ": ") for line in lines]
 
 
 def _rest(part: Logged, skip: int) -> Logged:

@@ -15,8 +15,12 @@ from croupier.core.evaluate.slates import Slates
 from croupier.core.records import Decision, Funnel
 from croupier.core.reward import MICRO
 from croupier.core.session import SessionFold, SessionKey, first_seen
-from croupier.ports import FUNNELS, entries_between
+from croupier.ports import FUNNELS, WrongRow, entries_between
 from croupier.runners.own_trials import barred_arms
+
+_UNCOUNTED = "how likely an arm was, given the arms above it, cannot be counted"
+POOLED = f'slots are "pooled", arms stand in a random order: {_UNCOUNTED}'
+LIMITED = f"some slates were drawn under limits of groups (diversity): {_UNCOUNTED}"
 
 Row = tuple[list[int], int, list[float], list[float], list[float] | None]
 
@@ -39,6 +43,10 @@ class OwnSlates:
         self.why_barred = {each.name: each.reason for each in barred.values()}
         playing = in_play(declarations.arms(experiment), barred)
         self.active = tuple(arm.number for arm in playing)
+        self.slots, self.bounds, self.rows = self.spec.slots, self.spec.reward.bounds, 0
+        self.uncounted = POOLED if self.spec.pools else LIMITED
+        self.wrong: list[WrongRow] = []
+        self.wrong_count = 0
         self.left_out: dict[str, int] = Counter()
         self.heaviest = (1.0, 1.0)
         self._bags: dict[int, Bag | None] = {}

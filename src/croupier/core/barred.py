@@ -14,7 +14,8 @@ class Barred(msgspec.Struct, frozen=True):
     """An arm (its number and name), the guardrail that it broke, `since` when, milliseconds.
 
     `value`, `low` and `high` are the difference from the default a trial, and its confidence
-    sequence, as they were found then; `column` and `margin` say what was measured and allowed.
+    sequence, as they were found then; `column` and `margin` say what was measured and allowed,
+    `against` the numbers of the default's arms (empty where an older snapshot does not tell).
     """
 
     arm: int
@@ -27,6 +28,7 @@ class Barred(msgspec.Struct, frozen=True):
     column: str
     margin: float
     worse: Worse
+    against: tuple[int, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -41,15 +43,20 @@ class Barred(msgspec.Struct, frozen=True):
         )
 
 
-def still(before: Iterable[Barred], declared: Mapping[str, Guardrail]) -> list[Barred]:
+def still(
+    before: Iterable[Barred], declared: Mapping[str, Guardrail], default: tuple[int, ...]
+) -> list[Barred]:
     """Those that stay barred: what was broken once is, while the guardrail is declared as it was.
 
-    No trial of the arm comes any more, so that no later look could acquit it but by chance.
+    No trial of the arm comes any more, so that no later look could acquit it but by chance. But
+    what was found against another `default` says nothing of this one.
     """
     return [
         one
         for one in before
         if (rule := declared.get(one.guardrail)) is not None
+        and one.against in {(), default}
+        and one.arm not in default
         and (one.column, one.margin, one.worse)
         == (rule.column(one.guardrail), rule.margin, rule.worse)
     ]
@@ -75,3 +82,12 @@ def without(arms: ArmSet, barred: Collection[Barred], now: int) -> ArmSet:
         for arm in arms.arms
     )
     return arms if left == arms.arms else replace(arms, arms=left)
+
+
+def kept_out(barred: Iterable[Barred], arms: ArmSet) -> list[Barred]:
+    """Those that only their guardrail keeps out: who was removed, is out anyway.
+
+    A removed arm stays among the barred ones, for it may be put again.
+    """
+    removed = {arm.number for arm in arms.arms if arm.status == "removed"}
+    return [each for each in barred if each.arm not in removed]

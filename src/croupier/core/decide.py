@@ -61,6 +61,7 @@ class Decider:
         self._hold = blake2b(name, digest_size=8, person=b"croupier-hold")
         self._session, self._sticky = spec.session, spec.sticky
         self._holdout = int(spec.holdout * 2**53)
+        self._let_in = _let_in(snapshot)
 
     def decide(  # noqa: PLR0913 - the request's own words
         self,
@@ -83,6 +84,8 @@ class Decider:
         for the holdout nor for the policy. Raises NoArmLeftError.
         """
         session = 0 if self._session is None else session_at(unit, at, self._session)
+        if self._let_in and self._pin_over(at):
+            exclude = {*exclude, *self._let_in}
         menu = self.menu
         if eligible is not None or exclude:
             menu = self.menus.restricted(eligible, exclude, known)
@@ -143,8 +146,10 @@ class Decider:
 
     def _pinned(self, menu: Menu | Bag, at: int) -> bool:
         """Whether an arm is pinned now, and the request permits it."""
-        until = self.snapshot.pinned_until
-        return self.snapshot.pinned in menu.arms and not (until and at >= until)
+        return self.snapshot.pinned in menu.arms and not self._pin_over(at)
+
+    def _pin_over(self, at: int) -> bool:
+        return 0 < self.snapshot.pinned_until <= at
 
     def _beside_pinned(self, menu: Menu | Bag, text: bytes) -> Drawn:
         """The pinned arm in the first slot, the others drawn without it."""
@@ -166,3 +171,12 @@ class Decider:
         hold = self._hold.copy()
         hold.update(unit)
         return int.from_bytes(hold.digest(), "big") >> 11 < self._holdout
+
+
+def _let_in(snapshot: Snapshot) -> tuple[str, ...]:
+    """The arm, if any, that broke a guardrail and is there only for as long as it is pinned."""
+    barred = {each.arm for each in snapshot.barred}
+    if snapshot.pinned not in barred or len(snapshot.arms) == 1:
+        return ()
+    shown = zip(snapshot.arms, snapshot.names, strict=True)
+    return tuple(name for arm, name in shown if arm == snapshot.pinned)

@@ -47,6 +47,10 @@ def test_a_harmful_arm_is_taken_out_and_everything_says_why(tmp_path: Path) -> N
         assert [arm["arm"] for arm in guardrail["arms"]] == ["free-trial", HARMFUL]
         assert (guardrail["arms"][1]["n"], guardrail["arms"][1]["mean"]) == (seen, 1.0)
         assert guardrail["holdout"]["arm"] == "all arms"
+        change = {"change": "remove", "arm": HARMFUL}
+        assert house.client.post(f"/v1/experiments/{NAME}/arms", json=change).status_code == 200
+        assert "barred" not in arms(house.page())[HARMFUL]
+        assert house.metric("croupier_barred_arms", experiment=NAME, guardrail="unsubscribe") == 0
 
 
 def test_the_log_gives_the_same_sums_again(tmp_path: Path) -> None:

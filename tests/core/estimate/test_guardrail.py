@@ -8,7 +8,8 @@ from croupier.adapters.memory import MemorySnapshots
 from croupier.apps.learn import Learn
 from croupier.core import arm_changes, codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.barred import without
+from croupier.core.barred import kept_out, still, without
+from croupier.core.decide import Decider
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.guardrail import Judged, at_each_look, judge
@@ -16,6 +17,7 @@ from croupier.core.estimate.page import estimates
 from croupier.core.estimate.panel import Known
 from croupier.core.experiment import Experiment
 from croupier.core.guardrail import Guardrail
+from croupier.core.records import ArmSet
 from croupier.core.reward import Reward, Term
 from croupier.core.snapshot import Snapshot
 from croupier.core.worlds.batches import play
@@ -127,6 +129,63 @@ def test_what_broke_a_guardrail_stays_out_until_the_guardrail_changes() -> None:
     assert after.barred == ()
 
 
+def apply(learn: Learn, book: Declarations, changed: ArmSet) -> None:
+    book.apply(msgspec.structs.replace(changed, version=changed.version + 1))
+    learn.touch("b")
+
+
+def guarded_arms(learn: Learn, book: Declarations, both: dict[StateKey, Sums]) -> dict[str, bool]:
+    """Which arms the page calls barred."""
+    snapshot = learn.published[0].snapshot
+    page = estimates(Known(book.latest("b"), book.arms("b"), both, 0, snapshot))
+    assert page.guardrails is not msgspec.UNSET
+    return {arm.arm: arm.barred is not None for arm in page.guardrails[0].arms}
+
+
+def test_a_removed_arm_is_not_called_barred_and_still_is_when_it_comes_back() -> None:
+    learn, book, both = learned()
+    barred = refresh(learn, 10**8).barred
+    assert guarded_arms(learn, book, both) == {"b": False, "c": True}
+    assert kept_out(barred, book.arms("b")) == [*barred]
+    apply(learn, book, arm_changes.remove(book.arms("b"), "c", ["a"]))
+    learn.refresh(["b"], 2 * 10**8, 24 * HOUR)
+    assert guarded_arms(learn, book, both) == {"b": False, "c": False}
+    assert kept_out(barred, book.arms("b")) == []
+    apply(learn, book, arm_changes.put(book.arms("b"), ["c"]))
+    learn.refresh(["b"], 3 * 10**8, 24 * HOUR)
+    assert learn.published[0].snapshot.names == ("a", "b")
+    assert learn.published[0].snapshot.barred == barred
+    assert guarded_arms(learn, book, both) == {"b": False, "c": True}
+
+
+def test_against_another_default_arms_are_judged_anew() -> None:
+    """c loses 6 %, as the new default does: what it lost more than a says nothing any more."""
+    learn, book, both = learned()
+    assert [each.against for each in refresh(learn, 10**8).barred] == [(0,)]
+    many = {**both}
+    for key in both:  # b is as bad as c
+        if key.stratum != "policy" and key.arm == 1:
+            many[key] = both[key._replace(arm=2)]
+    again = Learn(book, learn._cache)
+    again.take(many)
+    for at, default, barred in ((2, "b", ()), (3, "a", (1, 2)), (4, "c", ())):
+        for record in book.changes(msgspec.structs.replace(SPEC, default=default), at * 10**8):
+            book.apply(record)
+        again.touch("b")
+        snapshot = refresh(again, at * 10**8)
+        assert tuple(each.arm for each in snapshot.barred) == barred
+        assert set(snapshot.names) == {"abc"[arm] for arm in {0, 1, 2} - {*barred}}
+
+
+def test_a_bar_of_an_older_program_stays() -> None:
+    """It did not tell the default; it is not forgotten when the program is newer."""
+    learn, _, _ = learned()
+    snapshot = refresh(learn, 10**8)
+    old = msgspec.structs.replace(snapshot.barred[0], against=())
+    assert still([old], SPEC.guardrails, (1,)) == [old]
+    assert still([old], SPEC.guardrails, (2,)) == []
+
+
 def test_a_pinned_arm_is_its_owners_business() -> None:
     learn, book, _ = learned()
     barred = refresh(learn, 10**8).barred
@@ -142,8 +201,16 @@ def test_when_its_pin_is_over_a_barred_arm_is_shown_no_more() -> None:
     pinned = arm_changes.pin(book.arms("b"), "c", until)
     book.apply(msgspec.structs.replace(pinned, version=pinned.version + 1))
     learn.touch("b")
-    assert refresh(learn, 2 * 10**8).names == ("a", "b", "c")
+    shown = refresh(learn, 2 * 10**8)
+    assert shown.names == ("a", "b", "c")
     assert learn.refresh(["b"], until - 1, 24 * HOUR) == []
+    decider = Decider(shown, book.latest("b"))
+    for at, names in ((until - 1, {"c"}), (until, {"a", "b"})):
+        units = (number.to_bytes(16, "big") for number in range(300))
+        found = [decider.decide(unit, at, bytes(15)) for unit in units]
+        assert {each.arm for each in found} == names
+    assert decider.decide(bytes(16), until, bytes(15), ["a", "c"]).names == ("a",)
+    assert decider.decide(bytes(16), until, bytes(15), exclude=["a"]).names == ("b",)
     after = refresh(learn, until + 10**7)
     assert (after.names, [each.arm for each in after.barred]) == (("a", "b"), [2])
     assert learn.refresh(["b"], until + 10**8, 24 * HOUR) == []

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 from croupier.apps.serve.gate import REFUSALS
 from croupier.apps.serve.ingest import CODES
 from croupier.apps.serve.service import Service
+from croupier.core.barred import kept_out
 from croupier.core.duration import SECOND
 from croupier.core.records import Reason
 from croupier.ports import EVENTS
@@ -120,7 +121,8 @@ class ServiceMetrics(Collector):
         )
         for name in guarded:
             snapshot = self._service.snapshot(name)
-            found = [each.guardrail for each in snapshot.barred] if snapshot else []
+            barred = kept_out(snapshot.barred if snapshot else (), book.arms(name))
+            found = [each.guardrail for each in barred]
             for guardrail in book.latest(name).spec.guardrails:
                 metric.add_metric([name, guardrail], found.count(guardrail))
         if guarded:

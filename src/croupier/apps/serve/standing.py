@@ -10,6 +10,7 @@ from croupier.apps.serve.service import Service
 from croupier.core.arm_changes import pin_over
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import totals
+from croupier.core.barred import kept_out
 from croupier.core.convergence import churn
 from croupier.core.records import Arm
 from croupier.core.reward import MICRO
@@ -35,8 +36,8 @@ class ArmPage(Estimate, omit_defaults=True):
     """One arm: whether it is drawn, how likely it is to be shown now, and what is known of it.
 
     `slots` are the same estimates slot by slot, where each slot learns for itself; `group` is
-    left out for an arm of none. `barred` says which guardrail an active arm broke, that is not
-    shown any more.
+    left out for an arm of none. `barred` says which guardrail an arm broke that is therefore not
+    shown any more, unless it was removed.
     """
 
     arm: str
@@ -86,7 +87,9 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
     declaration, arm_set = service.declarations.latest(name), service.declarations.arms(name)
     spec, snapshot = declaration.spec, service.snapshot(name)
     weights = dict(zip(snapshot.arms, snapshot.weights, strict=True)) if snapshot else {}
-    barred = {each.arm: each.reason for each in snapshot.barred} if snapshot else {}
+    barred = {
+        each.arm: each.reason for each in kept_out(snapshot.barred if snapshot else (), arm_set)
+    }
     rows = [
         row for row in standing.sums.items() if row[0].reward_version == declaration.reward_version
     ]

@@ -23,12 +23,8 @@ def bar(
     Each guardrail compares every arm but the default's with the default, period by period; the
     error of 5 % is shared between all of these comparisons.
     """
-    default = {arm.number for arm in arms.arms if arm.name in spec.defaults}
-    found = {
-        (each.guardrail, each.arm): each
-        for each in still(before, spec.guardrails)
-        if each.arm not in default
-    }
+    default = tuple(arm.number for arm in arms.arms if arm.name in spec.defaults)
+    found = {(each.guardrail, each.arm): each for each in still(before, spec.guardrails, default)}
     numbers, names = [arm.number for arm in arms.arms], [arm.name for arm in arms.arms]
     shared = comparisons(len(numbers) - len(default), len(spec.guardrails))
     places = [place for place, number in enumerate(numbers) if number in default]
@@ -44,7 +40,7 @@ def bar(
                 value, low, high = (float(each[place]) for each in sequence)
                 found[name, number] = Barred(
                     number, names[place], name, at, value, low, high, column,
-                    declared.margin, declared.worse,
+                    declared.margin, declared.worse, default,
                 )  # fmt: skip
     return tuple(found[place] for place in sorted(found))
 

@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 
-from croupier.core.barred import Barred
+from croupier.core.barred import Barred, kept_out
 from croupier.core.estimate.barring import comparisons
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Between
@@ -59,8 +59,8 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
     shared = comparisons(count - len(panel.default), len(spec.guardrails))
     judged = judge(cells, panel.default, declared, shared)
     snapshot = panel.known.snapshot
-    out = {each.arm: each for each in (snapshot.barred if snapshot else ())
-           if each.guardrail == name}  # fmt: skip
+    barred = kept_out(snapshot.barred if snapshot else (), panel.known.arms)
+    out = {each.arm: each for each in barred if each.guardrail == name}
     lines = [
         _line(arm.name, cells.arm(place), judged, place, out.get(arm.number))
         for place, arm in enumerate(panel.arms)

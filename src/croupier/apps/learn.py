@@ -9,7 +9,7 @@ from croupier.core.arm_changes import pin_over
 from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
-from croupier.core.barred import Barred, without
+from croupier.core.barred import freed, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish
@@ -19,6 +19,9 @@ from croupier.core.snapshot import Snapshot
 from croupier.ports import Published, SnapshotCache, Tally
 
 _LOG = logging.getLogger(__name__)
+
+MOST_FREED = 1_024
+"""So many bars that are over are remembered, of each experiment: the newest."""
 
 
 class Learn:
@@ -96,7 +99,7 @@ class Learn:
         self._touched.discard(name)
         try:
             before = last.barred if last else ()
-            made = self._make(name, last.version + 1 if last else 1, now, watermark, before)
+            made = self._make(name, last, now, watermark)
             fresh = None if last is not None and _same(last, made) else made
             tally = self._tally(made)
             if fresh is not None and not self._cache.put(fresh, tally):
@@ -129,9 +132,7 @@ class Learn:
         surface = self._declarations.latest(snapshot.experiment).spec.surface
         return Tally(surface, [sums.n for sums in totals], [sums.r for sums in totals])
 
-    def _make(
-        self, name: str, version: int, now: int, watermark: int, before: tuple[Barred, ...]
-    ) -> Snapshot:
+    def _make(self, name: str, last: Snapshot | None, now: int, watermark: int) -> Snapshot:
         declaration, arms = self._declarations.latest(name), self._declarations.arms(name)
         spec, reward_version = declaration.spec, declaration.reward_version
         tables = self._tables.get((name, reward_version, ""), {})
@@ -139,13 +140,16 @@ class Learn:
             for slot, table in tables.items():
                 table.maturing.open = self._open.rows(name, reward_version, slot)
                 table.maturing.window = spec.window
-        if not spec.guardrails:
-            return publish(declaration, arms, tables, version, now, watermark)
         measured = {each: self._tables.get((name, reward_version, each), {})
                     for each in spec.measured}  # fmt: skip
-        barred = bar(spec, arms, measured, now, before)
+        before = last.barred if last else ()
+        barred = bar(spec, arms, measured, now, before) if measured else ()
+        over = freed(before, barred, now)
+        if last and last.reward_version == reward_version:
+            over = [*last.freed, *over]
+        version = last.version + 1 if last else 1
         made = publish(declaration, without(arms, barred, now), tables, version, now, watermark)
-        return msgspec.structs.replace(made, barred=barred)
+        return msgspec.structs.replace(made, barred=barred, freed=tuple(over[-MOST_FREED:]))
 
     def _table(self, key: StateKey, column: str = "") -> ArmTable:
         by_slot = self._tables.setdefault((key.experiment, key.reward_version, column), {})

@@ -1,6 +1,7 @@
 """Arms that are shown no more because they broke a guardrail."""
 
 from collections.abc import Collection, Container, Iterable, Mapping
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -43,6 +44,24 @@ class Barred(msgspec.Struct, frozen=True):
         )
 
 
+class Freed(NamedTuple):
+    """An arm (its number) that was barred for a time, milliseconds, and is no more."""
+
+    arm: int
+    since: int
+    until: int
+
+
+def freed(before: Iterable[Barred], now: Collection[Barred], at: int) -> list[Freed]:
+    """The bars that are over, or begin anew, with those of `now`, made at a time `at`.
+
+    >>> one = Barred(2, "b", "refund", 5, 0.04, 0.021, 0.059, "refund:0", 0.01, "more")
+    >>> freed([one], [one], 9), freed([one], [], 9)
+    ([], [Freed(arm=2, since=5, until=9)])
+    """
+    return [Freed(each.arm, each.since, at) for each in before if each not in now]
+
+
 def still(
     before: Iterable[Barred], declared: Mapping[str, Guardrail], default: tuple[int, ...]
 ) -> list[Barred]:
@@ -75,7 +94,7 @@ def without(arms: ArmSet, barred: Collection[Barred], now: int) -> ArmSet:
     out = {each.arm for each in barred}
     if arms.pinned is not None and not pin_over(arms, now):
         out.discard(arms.pinned)
-    if not in_play(arms, out):
+    if not out or not in_play(arms, out):
         return arms
     left = tuple(
         replace(arm, status="paused") if arm.status == "active" and arm.number in out else arm

@@ -9,19 +9,11 @@ from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.posterior import Posterior
 from croupier.core.arms.strata import Strata
 from croupier.core.bag import Bag
-from croupier.core.barred import Barred
+from croupier.core.barred import Barred, Freed
 from croupier.core.diversity import Diversity, Groups
 from croupier.core.menu import Menu
 from croupier.core.policies.registry import Policy
-from croupier.core.rankings import (
-    SPARE,
-    Places,
-    Ranking,
-    among,
-    fill_among,
-    lead,
-    rank_arms,
-)
+from croupier.core.rankings import SPARE, Places, Ranking, among, fill_among, lead, rank_arms
 from croupier.core.records import Record
 
 
@@ -36,7 +28,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     first slot's and `further` are the others'; where slots differ only in how often they are looked
     at, `examination` says so. While an arm is `pinned` (until a time in milliseconds, 0: until
     further notice) it is shown, and nothing is learned. Under a rule of `diversity`, `groups` are
-    those of the arms. `barred` are arms that broke a guardrail: they are not among `arms`.
+    those of the arms. `barred` are arms that broke a guardrail, not among `arms`; `freed` were so.
     """
 
     experiment: str
@@ -61,6 +53,7 @@ class Snapshot(Record, frozen=True, gc=False, tag="snapshot"):
     diversity: Diversity | None = None
     groups: tuple[str, ...] = ()
     barred: tuple[Barred, ...] = ()
+    freed: tuple[Freed, ...] = ()
 
     def limited(self) -> Groups | None:
         """The groups that arms are limited by, place by place; None without a rule that limits."""

@@ -8,7 +8,7 @@ from croupier.adapters.memory import MemorySnapshots
 from croupier.apps.learn import Learn
 from croupier.core import arm_changes, codec
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.barred import kept_out, still, without
+from croupier.core.barred import Freed, kept_out, still, without
 from croupier.core.decide import Decider
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.cells import Cells
@@ -229,22 +229,59 @@ def test_the_verdict_names_no_barred_arm() -> None:
     assert "c" not in (*found.better, *found.text.split())
 
 
+def away_from(hour: int, hours: int, back: int = 0) -> Cells:
+    """Hours in which c was not drawn, from this hour on; it is `back` for some at the end."""
+    dice = np.random.default_rng(4)
+    parts = [
+        one(play(steady([0.05] * arms, length), 2_000, 1, dice, floor=0.1))
+        for arms, length in ((3, hour), (2, hours), (3, back))
+        if length
+    ]
+    wide = [Cells(*(np.pad(each, ((0, 0), (0, 3 - each.shape[1]))) for each in p)) for p in parts]
+    return Cells(*(np.concatenate(each) for each in zip(*wide, strict=True)))
+
+
 def test_a_bar_is_no_alarm_of_the_sample_ratio_check() -> None:
     """From hour 20 on c is not drawn; without the snapshot that would be lost impressions."""
     learn, book, _ = learned()
     snapshot = refresh(learn, 20 * HOUR - 1)
-    dice = np.random.default_rng(4)
-    before = one(play(steady([0.05] * 3, 20), 2_000, 1, dice, floor=0.1))
-    after = one(play(steady([0.05] * 2, 20), 2_000, 1, dice, floor=0.1))
-    cells = Cells(
-        *(
-            np.concatenate([each, np.pad(later, ((0, 0), (0, 1)))])
-            for each, later in zip(before, after, strict=True)
-        )
-    )
-    known = Known(book.latest("b"), book.arms("b"), rows(cells))
+    known = Known(book.latest("b"), book.arms("b"), rows(away_from(20, 20)))
     assert estimates(known).balance_alarm
     assert not estimates(msgspec.structs.replace(known, snapshot=snapshot)).balance_alarm
+
+
+@pytest.mark.parametrize("how", ["margin", "guardrail"])
+def test_nor_is_it_one_when_it_is_over(how: str) -> None:
+    """From hour 40 on c is drawn again: its owner allows more, or asks no more."""
+    learn, book, _ = learned()
+    refresh(learn, 20 * HOUR - 1)
+    wider = {"loss": msgspec.structs.replace(LOSS, margin=0.5)}
+    after = msgspec.structs.replace(SPEC, guardrail=wider) if how == "margin" else PLAIN
+    for record in book.changes(after, 40 * HOUR):
+        book.apply(record)
+    learn.touch("b")
+    snapshot = refresh(learn, 40 * HOUR)
+    assert (snapshot.barred, snapshot.freed) == ((), (Freed(2, 20 * HOUR - 1, 40 * HOUR),))
+    assert codec.decode(codec.encode(snapshot)) == snapshot
+    known = Known(book.latest("b"), book.arms("b"), rows(away_from(20, 20, 5)), snapshot=snapshot)
+    assert not estimates(known).balance_alarm
+    forgotten = msgspec.structs.replace(snapshot, freed=())
+    assert estimates(msgspec.structs.replace(known, snapshot=forgotten)).balance_alarm
+    many = Sums(*(10**6 * each for each in Sums.of(0, 0.5)))
+    learn.take({StateKey("b", 1, 0, 1, "policy", 0): many})
+    assert refresh(learn, 50 * HOUR).freed == snapshot.freed
+
+
+def test_a_bar_that_begins_anew_is_remembered_from_its_beginning() -> None:
+    learn, book, _ = learned()
+    refresh(learn, 10**8)
+    narrower = {"loss": msgspec.structs.replace(LOSS, margin=0.004)}
+    for record in book.changes(msgspec.structs.replace(SPEC, guardrail=narrower), 2 * 10**8):
+        book.apply(record)
+    learn.touch("b")
+    snapshot = refresh(learn, 2 * 10**8)
+    assert [each.since for each in snapshot.barred] == [2 * 10**8]
+    assert snapshot.freed == (Freed(2, 10**8, 2 * 10**8),)
 
 
 def test_the_last_arm_stays() -> None:
@@ -266,7 +303,7 @@ def test_without_a_guardrail_nothing_changes_byte_for_byte() -> None:
     found = estimates(Known(book.latest("b"), book.arms("b"), both, 0, snapshot))
     for record in (book.latest("b"), snapshot):
         told = msgspec.msgpack.decode(codec.encode(record))
-        assert not {"guardrail", "barred"} & {*told, *told.get("spec", {})}
+        assert not {"guardrail", "barred", "freed"} & {*told, *told.get("spec", {})}
     assert "guardrails" not in msgspec.to_builtins(found)
     assert snapshot.names == ("a", "b", "c")
 

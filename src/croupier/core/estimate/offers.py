@@ -1,7 +1,6 @@
 """In which periods an arm could be shown: from the history of the arms."""
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,13 +13,13 @@ def offered(
     ends: Sequence[int],
     arms: Sequence[int],
     history: Sequence[ArmSet],
-    barred: Mapping[int, int] = MappingProxyType({}),
+    barred: Iterable[tuple[int, float, float]] = (),
 ) -> FloatArray:
     """1 where an arm was active from a period's start to its end, else 0, shape (T, K).
 
     `history` are the versions of the arms, oldest first; the first held since ever. Without any,
-    every arm counts as always active. `barred` are the arms that a guardrail took out, and since
-    when: they are not offered from then on.
+    every arm counts as always active. `barred` are arms that a guardrail took out, since when, and
+    until when: they are not offered meanwhile.
 
     >>> from croupier.core.records import Arm
     >>> both = (Arm(0, "x"), Arm(1, "y"))
@@ -28,8 +27,8 @@ def offered(
     ...            ArmSet(experiment="b", version=2, at=15, arms=both)]
     >>> offered([0, 10, 20], [10, 20, 30], [0, 1], history).tolist()
     [[1.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
-    >>> offered([0, 10, 20], [10, 20, 30], [0, 1], [], {1: 15}).tolist()
-    [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0]]
+    >>> offered([0, 10, 20], [10, 20, 30], [0, 1], [], [(1, 15, 20)]).tolist()
+    [[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
     """
     found = np.ones((len(starts), len(arms)))
     from_, until = np.array(starts, dtype=np.float64), np.array(ends, dtype=np.float64)
@@ -40,7 +39,8 @@ def offered(
         active = {arm.number for arm in version.arms if arm.status == "active"}
         away = np.array([arm not in active for arm in arms], dtype=bool)
         found[np.ix_(meanwhile, away)] = 0.0
-    for place, arm in enumerate(arms):
-        if arm in barred:
-            found[until > barred[arm], place] = 0.0
+    places = {arm: place for place, arm in enumerate(arms)}
+    for arm, since, freed in barred:
+        if arm in places:
+            found[(from_ < freed) & (until > since), places[arm]] = 0.0
     return found

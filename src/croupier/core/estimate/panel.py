@@ -1,5 +1,6 @@
 """What is known of an experiment, as arrays, and how to compare its arms."""
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -91,7 +92,9 @@ class Panel:
         length = self.known.declaration.spec.period
         ends = [s + (DAY if s + DAY + HOURLY_FOR <= watermark else length) for s in starts]
         numbers = [arm.number for arm in self.arms]
-        there = offered(starts, ends, numbers, self.known.history, self.barred)
+        out = [(arm, since, math.inf) for arm, since in self.barred.items()]
+        out += self.known.snapshot.freed if self.known.snapshot else ()
+        there = offered(starts, ends, numbers, self.known.history, out)
         return balance(self.policy, there)
 
     def lift(self, place: int) -> Lift | None:

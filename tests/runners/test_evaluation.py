@@ -27,6 +27,7 @@ from croupier.core.evaluate.targets import (
     uniform,
 )
 from croupier.core.learn import publish
+from croupier.core.policies.thompson import Thompson
 from croupier.core.records import Observation, Reason
 from croupier.core.reward import MICRO
 from croupier.ports import OBSERVATIONS
@@ -92,6 +93,15 @@ def test_croupiers_own_log_tells_of_another_arm(own: OwnTrials) -> None:
         assert low < 0.5 < high
         assert found.logged.high
         assert low > found.logged.high  # plainly better than what was logged, which earned 0.17
+
+
+def test_what_is_learned_is_of_the_arms_that_may_be_shown(own: OwnTrials) -> None:
+    work, kind = Evaluation(own, Terms()), Thompson()
+    everyone = work.learned(kind, 1_500, [0, 1, 2])
+    some = work.learned(kind, 1_500, [0, 2])
+    assert everyone[1] > 0
+    assert some[1] == 0
+    assert some.sum() == pytest.approx(everyone.sum())
 
 
 def test_the_logged_policy_earns_the_logged_mean(own: OwnTrials) -> None:

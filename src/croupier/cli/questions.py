@@ -50,16 +50,17 @@ class Question(NamedTuple):
         work = Evaluation(self.log, self.terms, progress)
         if isinstance(self.log, OwnTrials):
             work.with_floor(self.log.floor)
-        arms = len(self.log.arms)
+        names = self.log.arms if self.learn is None else self._playing()
+        among = [self.log.arms[name] for name in names]
         if kind is None or not work.survey.rounds:
             return work.answer(name, policy, self._target(fixed))
-        reason = kind.problem(arms)
+        reason = kind.problem(len(among))
         if reason:
-            raise wrong("--policy", f"{reason} with {arms} arms")
+            raise wrong("--policy", f"{reason} with {len(among)} arms")
         if self.learn is None:
             return work.replayed(name, f"{policy}, replayed", kind, self.seed)
         first = int(work.survey.rounds * self.learn)
-        weights = np.tile(work.learned(kind, first), (len(self.log.positions), 1))
+        weights = np.tile(work.learned(kind, first, among), (len(self.log.positions), 1))
         return work.answer(name, f"{policy}, learned", Target(weights), first)
 
     def check(self, progress: Callable[[int], None]) -> ShareCheck:
@@ -88,7 +89,7 @@ class Question(NamedTuple):
         if policy.startswith("always:"):
             return self._always(policy.removeprefix("always:"))
         if fixed is None:
-            active = self.log.active if isinstance(self.log, OwnTrials) else list(arms)
+            active = self._playing()
             fixed = {"": dict.fromkeys(active, 1.0 / max(1, len(active)))}
         weights = np.zeros((len(positions), len(arms)))
         for position, row in positions.items():
@@ -98,6 +99,10 @@ class Question(NamedTuple):
             for arm, weight in known.items():
                 weights[row, arms[arm]] = weight
         return Target(weights)
+
+    def _playing(self) -> list[str]:
+        """The arms that a policy may show: of our own log neither removed nor barred ones."""
+        return self.log.active if isinstance(self.log, OwnTrials) else list(self.log.arms)
 
     def _always(self, arm: str) -> Target:
         arms = self.log.arms

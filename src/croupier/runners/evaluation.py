@@ -1,6 +1,6 @@
 """Off-policy evaluation of one log: survey, learn, tally, answer."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,8 +90,8 @@ class Evaluation:
         found.refused_estimates = estimates if refused else None
         return found
 
-    def learned(self, policy: Allocation, rounds: int) -> FloatArray:
-        """The weights that a policy would publish after the first `rounds` rounds."""
+    def learned(self, policy: Allocation, rounds: int, among: Sequence[int]) -> FloatArray:
+        """The weights that a policy would publish of some arms after the first `rounds` rounds."""
         arms, left = len(self._log.arms), rounds
         sums = np.zeros((3, arms))
         for part in self._parts():
@@ -101,7 +101,9 @@ class Evaluation:
             left -= len(arm)
             if left <= 0:
                 break
-        return self._weights(policy, *sums)
+        weights, places = np.zeros(arms), list(among)
+        weights[places] = self._weights(policy, *sums[:, places])
+        return weights
 
     def replayed(self, name: str, said: str, policy: Allocation, seed: int) -> Answer:
         """Play a policy that learns down the log; refused unless arms were drawn uniformly."""

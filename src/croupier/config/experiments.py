@@ -1,10 +1,11 @@
 """`[[experiment]]` tables → what is declared; all that is wrong is named."""
 
+from collections.abc import Callable
 from typing import Any
 
 from croupier.config.candidates import read_candidates
 from croupier.config.fields import usable_fields
-from croupier.config.rewards import read_guardrails, read_reward
+from croupier.config.rewards import read_guardrails, read_reward, read_surrogate
 from croupier.core.arms.prior import Prior
 from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
@@ -35,28 +36,19 @@ def read_experiments(tables: Any, file: str, problems: list[str]) -> tuple[Exper
 
 def _experiment(table: dict[str, Any], where: str, problems: list[str]) -> Experiment | None:
     """The experiment; what is unusable is told and left at its default, to tell the rest too."""
-    reward, policy = table.pop("reward", None), table.pop("policy", None)
-    prior, candidates = table.pop("prior", "auto"), table.pop("candidates", None)
-    diversity = table.pop("diversity", None)
-    guardrails = table.pop("guardrail", None)
-    if candidates is not None:
+    reward, prior = table.pop("reward", None), table.pop("prior", "auto")
+    tables = {key: table.pop(key) for key in _TABLES if key in table}
+    if "candidates" in tables:
         table.setdefault("arms", [])
     if table.get("session") == "none":
         table["session"] = None
     values = usable_fields(table, Experiment, where, problems, beside=("reward", "policy"))
     values["reward"] = read_reward(reward, where, problems)
-    if guardrails is not None:
-        values["guardrail"] = read_guardrails(guardrails, where, problems)
-    if policy is not None:
-        values["policy"] = _policy(policy, where, problems)
     values["prior"] = _prior(prior, where, problems)
-    if diversity is not None:
-        values["diversity"] = _diversity(diversity, where, problems)
-    if candidates is not None:
-        values["candidates"] = read_candidates(candidates, where, problems)
+    values |= {key: _TABLES[key](own, where, problems) for key, own in tables.items()}
     usable = {key: value for key, value in values.items() if value is not None or key == "session"}
-    needed = {"name", "arms", "default", "reward"}
-    if not (needed | ({"candidates"} if candidates is not None else set())) <= usable.keys():
+    needed = {"name", "arms", "default", "reward"} | ({"candidates"} & tables.keys())
+    if not needed <= usable.keys():
         return None
     spec = Experiment(**usable)
     problems += (f"{where}: {key}: {reason}" for key, reason in problems_of(spec))
@@ -96,3 +88,13 @@ def _diversity(table: Any, where: str, problems: list[str]) -> Diversity | None:
     before = len(problems)
     values = usable_fields(table, Diversity, f"{where}: diversity", problems)
     return Diversity(**values) if len(problems) == before else None
+
+
+_TABLES: dict[str, Callable[[Any, str, list[str]], Any]] = {
+    "guardrail": read_guardrails,
+    "surrogate": read_surrogate,
+    "policy": _policy,
+    "diversity": _diversity,
+    "candidates": read_candidates,
+}
+"""Keys that hold tables of their own, and who reads them."""

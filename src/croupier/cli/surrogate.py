@@ -47,7 +47,8 @@ def surrogate(
     """Predict what comes in weeks from what comes within the window, and print it as a reward.
 
     Take trials of which the late metric is known, with the signals as they were when the window
-    closed. The check takes later trials: an arm whose late metric is not what its signals promise
+    closed. The lines go into the declaration: what is published is then as unsure as the weights
+    are. The check takes later trials: an arm whose late metric is not what its signals promise
     (|z| > 3) is being rewarded wrongly, and the exit code is 1.
 
     Examples:

@@ -53,9 +53,12 @@ def test_too_few_trials_are_refused() -> None:
 
 @pytest.mark.long
 def test_what_is_published_holds_the_late_mean_as_often_as_it_says() -> None:
-    """The standard error is at most √(0.05·0.95 / 3,000) = 0.004 (arms of a run go together)."""
+    """The standard error is at most √(0.05·0.95 / 3,000) = 0.004 (arms of a run go together).
+
+    So of 2,000 seeds one would fail. Another one, and three times as many runs, gave 0.949.
+    """
     certain, published = held(3_000, 400, seed=1)
-    assert 0.94 <= published <= 0.96
+    assert 0.936 <= published <= 0.964
     assert certain < 0.8
 
 

@@ -29,13 +29,30 @@ def test_a_fit_is_a_reward_that_a_declaration_takes(croupier: CommandLine, matur
     assert told.code == 0
     assert "click: 0." in told.err
     spec = parse_settings(TOP_BUTTON.replace("reward = { click = 1.0 }", told.out.strip()))
-    terms = spec.experiments[0].reward.terms
+    terms, signals = spec.experiments[0].reward.terms, spec.experiments[0].signals
     assert terms["click"].cap == 3
     assert terms["cart"].weight == pytest.approx(1.1, abs=0.3)
     as_json = croupier(
         "surrogate", "fit", matured, "--late", "late", "--signals", "click,cart", "--json"
     ).json()
     assert as_json["trials"] == 400
+    told_error = as_json["signals"]["cart"]["error"]
+    assert signals["cart"].covariance["cart"] == pytest.approx(told_error**2)
+    assert as_json["surrogate"]["click"]["mean"] == pytest.approx(signals["click"].mean)
+
+
+def test_a_column_with_a_dot_in_its_name_and_one_worth_nothing(
+    croupier: CommandLine, matured: Path
+) -> None:
+    head, *rows = matured.read_text().splitlines()
+    text = [head.replace("click", "page.click") + ",idle", *(f"{row},1" for row in rows)]
+    matured.write_text("\n".join(text))
+    asked = ("--late", "late", "--signals", "page.click,cart,idle")
+    told = croupier("surrogate", "fit", matured, *asked)
+    assert "# idle: left out" in told.err
+    spec = parse_settings(TOP_BUTTON.replace("reward = { click = 1.0 }", told.out.strip()))
+    one = spec.experiments[0]
+    assert one.signals.keys() == one.reward.terms.keys() == {"page.click", "cart"}
 
 
 def test_an_arm_that_drifts_is_named(croupier: CommandLine, matured: Path) -> None:

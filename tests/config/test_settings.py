@@ -357,6 +357,34 @@ def test_counts_are_of_one_worth(reward: str) -> None:
     assert "counted, all of one weight above 0" in problem
 
 
+@pytest.mark.parametrize(
+    ("lines", "key", "reason"),
+    [
+        ("surrogate = 1", "surrogate", "a table of each signal, such as surrogate.click"),
+        ("surrogate.click = 1", "surrogate", "a table of each signal, such as surrogate.click"),
+        ("surrogate.click = { covariance = { click = 1 } }", "surrogate.click: mean", "missing"),
+        ("surrogate.click = { mean = 0.1, covariance = 1 }", "surrogate.click: covariance",
+         "expected `object`"),
+        ("surrogate.click = { mean = 0.1, covariance = { click = true } }",
+         "surrogate.click: covariance", "expected `float`"),
+        ("surrogate.click = { mean = true, covariance = { click = 1 } }",
+         "surrogate.click: mean", "expected a number"),
+        ("surrogate.click = { mean = 0.1, covariance = { click = 1 }, means = 1 }",
+         "surrogate.click: means", "did you mean mean?"),
+        ("surrogate.clic = { mean = 0.1, covariance = { clic = 1 } }", "surrogate.clic",
+         "not an outcome kind of the reward"),
+        ("surrogate.click = { mean = nan, covariance = { click = 1 } }", "surrogate.click.mean",
+         "got nan"),
+        ('posterior = "count"\nsurrogate.click = { mean = 0, covariance = { click = 1 } }',
+         "surrogate", 'needs posterior = "normal"'),
+    ],
+)  # fmt: skip
+def test_a_surrogate_that_cannot_be_is_refused(lines: str, key: str, reason: str) -> None:
+    (problem,) = problems(f"{LEAST}reward = {{ click = 0.2 }}\n{lines}")
+    assert problem.startswith(f'shop.toml: experiment "top-button": {key}: ')
+    assert reason in problem
+
+
 def test_every_problem_of_a_prior_is_named() -> None:
     found = problems(LEAST + REWARD + "prior = { mean = 7, trials = -2, deviation = 1 }")
     assert [each.split(": ")[2] for each in found] == [

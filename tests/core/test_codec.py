@@ -206,10 +206,10 @@ def test_a_golden_payload_of_many_records_is_read_for_ever() -> None:
     assert codec.join(golden) == payload
 
 
-def test_what_has_no_guardrail_is_written_as_before_there_were_any() -> None:
+def test_what_has_no_guardrail_or_surrogate_is_written_as_before_there_were_any() -> None:
     for name in ("observation", "declaration"):
         told = map_of(codec.encode(RECORDS[name]))
-        assert not {"measured", "guardrail"} & {*told, *told.get("spec", {})}
+        assert not {"measured", "guardrail", "surrogate"} & {*told, *told.get("spec", {})}
 
 
 def test_what_guardrails_measured_is_read_for_ever() -> None:

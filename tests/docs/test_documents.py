@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -105,12 +106,29 @@ def test_the_readme_shows_real_requests_and_answers(tmp_path: Path) -> None:
 def test_an_experiment_is_declared_as_told(tmp_path: Path) -> None:
     page = "docs/howto/declare-an-experiment.md"
     (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0])
-    check, simulate, up, ask = blocks(page, "sh")
+    check, simulate, up, ask, *_ = blocks(page, "sh")
     assert "hero-banner" in shell(tmp_path, check)
     assert "thompson" in shell(tmp_path, simulate.replace("100000", "2000"))
     with server(tmp_path, up) as url:
         decided = json.loads(shell(tmp_path, ask.replace("localhost:8080", url.partition("//")[2])))
         assert decided["slate"][0]["arm"] in {"summer", "travel", "plain"}
+
+
+@pytest.mark.documents
+def test_a_late_metric_is_fitted_declared_and_checked_as_told(tmp_path: Path) -> None:
+    page, dice = "docs/howto/declare-an-experiment.md", random.Random(1)
+    declared, (fit, check) = blocks(page, "toml")[-1], blocks(page, "sh")[-2:]
+    rows = ["arm,click,cart,revenue_90d"]
+    for trial in range(2_000):
+        click, cart = dice.random() < 0.4, dice.random() < 0.1
+        late = 0.31 * click + 1.12 * cart + dice.gauss(0.2, 0.5)
+        rows.append(f"{('tour', 'discount')[trial % 2]},{click:d},{cart:d},{late:.4f}")
+    (tmp_path / "trials.csv").write_text("\n".join(rows))
+    head, printed = declared.partition("reward =")[0], shell(tmp_path, fit)
+    found, shown = (parse_settings(text).experiments[0] for text in (head + printed, declared))
+    assert found.reward.terms.keys() == shown.reward.terms.keys() == found.signals.keys()
+    assert found.signals.keys() == shown.signals.keys()
+    assert "no arm has drifted" in shell(tmp_path, check)
 
 
 @pytest.mark.documents
@@ -426,7 +444,7 @@ def test_the_reference_gives_the_defaults_that_hold() -> None:
         for key, default in re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", table, re.MULTILINE)
         if key in Experiment.__struct_fields__
     )
-    tables = {"candidates", "guardrail", "diversity"}  # have tables of their own
+    tables = {"candidates", "guardrail", "diversity", "surrogate"}  # have tables of their own
     least = README_TOML.split("default")[0] + 'default = "install"\nreward = { click = 1.0 }\n'
     written = parse_settings(least + text).experiments[0]
     assert written == parse_settings(least).experiments[0]

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
+from msgspec import UnsetType
+
 from croupier.core.arms.sums import StateKey
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
@@ -212,15 +214,20 @@ def _trials(funnels: list[Funnel], book: Declarations) -> Iterable[tuple[int, Tr
                         reward=_reward(session, arm, declaration.spec.reward.terms),
                         at=first.shown[slot],
                         repeats=repeats,
-                        measured=tuple(
-                            sorted(
-                                (each.column(name), _reward(session, arm, each.reward.terms))
-                                for name, each in declaration.spec.guardrails.items()
-                            )
-                        ),
+                        measured=tuple(sorted(_measured(session, arm, declaration.spec))),
                     ),
                 )
                 repeats = 0
+
+
+def _measured(session: list[Funnel], arm: int, spec: Experiment) -> Iterable[tuple[str, int]]:
+    """What guardrails measure, and what fitted kinds count before they are weighed."""
+    for name, each in spec.guardrails.items():
+        yield each.column(name), _reward(session, arm, each.reward.terms)
+    for kind in {} if isinstance(spec.surrogate, UnsetType) else spec.surrogate:
+        term = spec.reward.terms[kind]
+        unweighed = Term(1.0, of=term.of, cap=term.cap, max=term.max)
+        yield f"{kind}:signal", _reward(session, arm, {kind: unweighed})
 
 
 def _reward(session: list[Funnel], arm: int, terms: dict[str, Term]) -> int:

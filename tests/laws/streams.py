@@ -16,6 +16,7 @@ from croupier.core.guardrail import Guardrail
 from croupier.core.records import Decision, Event, Reason
 from croupier.core.reward import MICRO, Reward, Term
 from croupier.core.session import session_at
+from croupier.core.signals import Signal
 from tests.laws.oracle import Stamped
 
 START = 1_000_000
@@ -30,6 +31,11 @@ GUARDED = {
     ),
 }
 REFUND = Reward({"click": Term(1.0, cap=2), "buy": Term(-1.5)})
+FITTED = {
+    "click": Signal(0.4, {"click": 0.01, "buy": -0.002}),
+    "buy": Signal(0.1, {"click": -0.002, "buy": 0.04}),
+}
+ONE_FITTED = {"click": Signal(0.4, {"click": 0.01})}
 UNITS = tuple(bytes(8) + phase.to_bytes(8, "big") for phase in (0, 5, 700, 2**60 + 11))
 LONG = 10_000
 
@@ -109,6 +115,9 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
     second = _spec("b", scale, draw(_REWARDS), draw(_LENGTHS), draw(sessions), draw(_GUARDRAILS))
     other = _spec("c", scale, draw(_REWARDS), draw(_LENGTHS), None, draw(_GUARDRAILS))
     for spec, at in ((first, 0), (other, 0), (second, changed)):
+        fitted = draw(st.sampled_from((msgspec.UNSET, ONE_FITTED, FITTED)))
+        if spec.reward is not CLICK:
+            spec = msgspec.structs.replace(spec, surrogate=fitted)  # noqa: PLW2901
         for record in book.changes(spec, at):
             book.apply(record)
     return book, changed

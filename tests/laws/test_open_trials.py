@@ -33,7 +33,9 @@ def corrected(world: World, *, on: bool = True) -> World:
     for versions in world.book._versions.values():
         for each in versions.values():
             policy = Thompson(delay_corrected=on)
-            spec = msgspec.structs.replace(each.spec, policy=policy, session=None, reward=CLICK)
+            spec = msgspec.structs.replace(
+                each.spec, policy=policy, session=None, reward=CLICK, surrogate=msgspec.UNSET
+            )
             book.apply(msgspec.structs.replace(each, spec=spec))
     for arms in world.book._arms.values():
         book.apply(arms)

@@ -15,6 +15,7 @@ from croupier.core.estimate.barring import bar
 from croupier.core.learn import Learned, absorb, publish
 from croupier.core.open_trials import OpenBook, OpenTrials
 from croupier.core.records import Imported, Observation
+from croupier.core.signals import signal_of
 from croupier.core.snapshot import Snapshot
 from croupier.ports import Published, SnapshotCache, Tally
 
@@ -44,7 +45,7 @@ class Learn:
     def take(self, sums: Mapping[StateKey, Sums]) -> None:
         """Sums that have been committed; only the `policy` stratum trains.
 
-        What guardrails measure of it is kept beside, under its own name.
+        What guardrails measure of it is kept beside, under its own name, and so are signals.
         """
         for key, added in sums.items():
             stratum, _, column = key.stratum.partition(":")
@@ -152,6 +153,9 @@ class Learn:
         return msgspec.structs.replace(made, barred=barred, freed=tuple(over[-MOST_FREED:]))
 
     def _table(self, key: StateKey, column: str = "") -> ArmTable:
+        kind = signal_of(column)
+        if kind:
+            return self._table(key).signals.setdefault(kind, ArmTable())
         by_slot = self._tables.setdefault((key.experiment, key.reward_version, column), {})
         return by_slot.setdefault(key.slot, ArmTable())
 

@@ -3,10 +3,12 @@
 import json
 import math
 import sys
+from collections.abc import Container
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+import msgspec
 import typer
 
 from croupier.cli.options import Json
@@ -14,6 +16,7 @@ from croupier.cli.options import Json
 if TYPE_CHECKING:
     from croupier.core.arms.panels import FloatArray
     from croupier.core.estimate.surrogate import Surrogate
+    from croupier.core.signals import Signal
 
 
 class Task(StrEnum):
@@ -44,7 +47,8 @@ def surrogate(
     """Predict what comes in weeks from what comes within the window, and print it as a reward.
 
     Take trials of which the late metric is known, with the signals as they were when the window
-    closed. The check takes later trials: an arm whose late metric is not what its signals promise
+    closed. The lines go into the declaration: what is published is then as unsure as the weights
+    are. The check takes later trials: an arm whose late metric is not what its signals promise
     (|z| > 3) is being rewarded wrongly, and the exit code is 1.
 
     Examples:
@@ -86,27 +90,47 @@ def _print_fit(found: "Surrogate", trials: _Trials, *, as_json: bool) -> None:
     if as_json:
         signals = {name: {"weight": weight, "error": error} for name, weight, error in kinds}
         told = {"base": found.base, "explained": found.explained, "trials": found.trials}
-        print(json.dumps(told | {"signals": signals}))
+        declared = {"surrogate": msgspec.to_builtins(found.signals(trials.names))}
+        print(json.dumps(told | {"signals": signals} | declared))
         return
     for name, weight, error in kinds:
         print(f"# {name}: {weight:.4g} ± {error:.2g}", file=sys.stderr)
     line = f"# from {found.trials:,} trials; signals explain {found.explained:.0%} of the variance"
     print(line, file=sys.stderr)
-    terms = [_term(*kind[:2], trials.signals[:, k]) for k, kind in enumerate(kinds)]
-    print(f"reward = {{ {', '.join(filter(None, terms))} }}")
+    terms = {
+        name: _term(weight, trials.signals[:, place])
+        for place, (name, weight, _) in enumerate(kinds)
+        if round(weight, 6)
+    }
+    print(f"reward = {{ {', '.join(f'{_key(name)} = {term}' for name, term in terms.items())} }}")
+    for name, signal in found.signals(trials.names).items():
+        if name in terms:
+            print(f"surrogate.{_key(name)} = {_signal_table(signal, terms)}")
+        else:
+            print(f"# {name}: left out, no reward can have so small a weight", file=sys.stderr)
 
 
-def _term(name: str, weight: float, column: "FloatArray") -> str:
-    """A term of a reward; none for a weight that no reward can have."""
-    rounded = round(weight, 6)
-    if not rounded:
-        return ""
-    most = float(column.max())
+def _term(weight: float, column: "FloatArray") -> str:
+    """What a kind is worth in a reward."""
+    rounded, most = round(weight, 6), float(column.max())
     if bool((column == column.round()).all()):
         if most <= 1:
-            return f"{name} = {rounded:.6g}"
-        return f"{name} = {{ weight = {rounded:.6g}, cap = {min(int(most), 256)} }}"
-    return f'{name} = {{ weight = {rounded:.6g}, of = "value", max = {math.ceil(most)} }}'
+            return f"{rounded:.6g}"
+        return f"{{ weight = {rounded:.6g}, cap = {min(int(most), 256)} }}"
+    return f'{{ weight = {rounded:.6g}, of = "value", max = {math.ceil(most)} }}'
+
+
+def _signal_table(signal: "Signal", kinds: Container[str]) -> str:
+    """What is declared of a signal beside those kinds: its mean, and its weight's covariances."""
+    told = [f"{_key(kind)} = {value:.9g}" for kind, value in signal.covariance.items()
+            if kind in kinds]  # fmt: skip
+    return f"{{ mean = {signal.mean:.9g}, covariance = {{ {', '.join(told)} }} }}"
+
+
+def _key(name: str) -> str:
+    """A kind as a key of TOML."""
+    bare = name.replace("-", "").replace("_", "")
+    return name if bare.isalnum() and bare.isascii() else json.dumps(name)
 
 
 def _signal(text: str) -> tuple[str, float | None]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from croupier.config.candidates import read_candidates
 from croupier.config.fields import named_tables, one_of, usable_fields
-from croupier.config.rewards import read_guardrails, read_reward
+from croupier.config.rewards import read_guardrails, read_reward, read_surrogate
 from croupier.core.arms.prior import Prior
 from croupier.core.diversity import Diversity
 from croupier.core.experiment import Experiment
@@ -79,5 +79,6 @@ _OPTIONAL: dict[str, Callable[[Any, str, list[str]], Any]] = {
     "candidates": read_candidates,
     "diversity": _diversity,
     "guardrail": read_guardrails,
+    "surrogate": read_surrogate,
 }
 """How each table is read that an experiment need not have."""

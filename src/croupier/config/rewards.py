@@ -5,7 +5,9 @@ from typing import Any
 from croupier.config.fields import usable_fields
 from croupier.core.guardrail import Guardrail
 from croupier.core.reward import Reward, Term
+from croupier.core.signals import Signal
 
+_SIGNAL = "surrogate.click = { mean = 0.2, covariance = { click = 0.0001 } }"
 _EXAMPLE = "[experiment.guardrail.refund] with reward = { refund = 1.0 } and a margin"
 
 
@@ -41,3 +43,16 @@ def read_guardrails(tables: Any, where: str, problems: list[str]) -> dict[str, G
         if reward is not None and len(problems) == before:
             found[name] = Guardrail(reward=reward, **values)
     return found or None
+
+
+def read_surrogate(tables: Any, where: str, problems: list[str]) -> dict[str, Signal] | None:
+    """A table a signal, by outcome kind; None, and every problem named, where one is unusable."""
+    if not isinstance(tables, dict) or not all(isinstance(each, dict) for each in tables.values()):
+        problems.append(f"{where}: surrogate: expected a table of each signal, such as {_SIGNAL}")
+        return None
+    before, found = len(problems), {}
+    for kind, table in tables.items():
+        values = usable_fields(table, Signal, f"{where}: surrogate.{kind}", problems)
+        if {"mean", "covariance"} <= values.keys():
+            found[kind] = Signal(**values)
+    return found if len(problems) == before else None

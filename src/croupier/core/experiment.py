@@ -14,6 +14,7 @@ from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
 from croupier.core.rankings import Ranking
 from croupier.core.reward import Reward, Term
+from croupier.core.signals import Signal, Signals, signal_column
 
 Sticky = Literal["session", "unit", "decision"]
 PosteriorKind = Literal["auto", "beta", "count", "normal"]
@@ -27,7 +28,7 @@ SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
 """What a slate is: one made by an older snapshot is decided under what that was declared with."""
 STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS, "timed")
 """A change of one of these starts a new declaration version: it moves or reshapes stories."""
-REWARD_FIELDS = ("reward", "slots", "ranking", "window", "session")
+REWARD_FIELDS = ("reward", "counted", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
 
 
@@ -66,6 +67,7 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     groups: dict[str, str] = {}
     diversity: Diversity | None = None
     guardrail: dict[str, Guardrail] | msgspec.UnsetType = msgspec.UNSET
+    surrogate: dict[str, Signal] | msgspec.UnsetType = msgspec.UNSET
 
     def differs(self, other: "Experiment", fields: Iterable[str]) -> bool:
         """Whether one of these fields is another one there."""
@@ -82,9 +84,20 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {} if self.guardrail is msgspec.UNSET else self.guardrail
 
     @property
+    def signals(self) -> Signals:
+        """The kinds whose weights in the reward were fitted; none where it is no surrogate."""
+        return {} if self.surrogate is msgspec.UNSET else self.surrogate
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """The signals that each trial's sums hold; how uncertain their weights are is read anew."""
+        return frozenset(self.signals)
+
+    @property
     def measured(self) -> dict[str, Reward]:
         """What is measured beside the reward: how, by the name under which it is kept."""
-        return {each.column(name): each.reward for name, each in self.guardrails.items()}
+        found = {each.column(name): each.reward for name, each in self.guardrails.items()}
+        return found | {signal_column(kind): self.reward.counting(kind) for kind in self.signals}
 
     def uses(self, kind: str) -> list[Term]:
         """What an outcome kind counts for, in the reward or a guardrail; empty: for nothing."""

@@ -14,14 +14,16 @@ from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
+from croupier.core.doubts import doubted, slot_readings
 from croupier.core.duration import DAY
 from croupier.core.rankings import rank_arms
 from croupier.core.records import ArmSet, Declaration, Imported, Observation, TimedObservation
 from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
-"""Decisions whose trials have sums; of these only `policy` trains. What guardrails measure has
-sums beside them, in the stratum "policy:name" or "holdout:name", with Σ over it in place of r."""
+"""Decisions whose trials have sums; of these only `policy` trains. What guardrails measure, and
+the signals of a surrogate, have sums beside them, in the stratum "policy:name" or "holdout:name",
+with Σ over it in place of r."""
 
 Counts = dict[tuple[str, str], int]
 """How many, by experiment and what: observations, imported, repeat, holdout, pinned, default."""
@@ -123,23 +125,20 @@ def publish(
     """The snapshot of one experiment: its active arms, and what the policy makes of them.
 
     `tables` hold what is known, by slot; where slots are pooled all of it is in slot 0. An arm
-    that was never tried has the prior; a removed arm is not in it.
+    that was never tried has the prior; a removed arm is not in it. Where the reward is a
+    surrogate, posteriors are as wide as its weights are uncertain, too.
     """
     spec = declaration.spec
     active = [arm for arm in arms.arms if arm.status == "active"]
     numbers = tuple(arm.number for arm in active)
-    readings = [
-        spec.policy.reading(
-            tables.get(slot) or ArmTable(), numbers, watermark, spec.period, spec.reward.bounds
-        )
-        for slot in range(1 if spec.ranking == "pooled" else spec.slots)
-    ]
+    readings = slot_readings(spec, tables, numbers, watermark)
     seen = examination(readings) if spec.ranking == "position" else np.ones(len(readings))
     if spec.ranking != "slots":
         readings = [attended(readings, seen)]
     posteriors = [
         read_posterior(spec.posterior, reading, spec.reward, spec.prior) for reading in readings
     ]
+    posteriors = doubted(spec, posteriors, tables, numbers, watermark, seen)
     slots = min(spec.slots, len(numbers))
     made = Snapshot(
         experiment=spec.name,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from croupier.core.arms.posterior import posterior_of
 from croupier.core.diversity import group_problems
 from croupier.core.duration import HOUR, format_duration
@@ -16,6 +18,7 @@ from croupier.core.experiment import (
 from croupier.core.guardrail import MOST_GUARDRAILS
 from croupier.core.name import usable_name
 from croupier.core.policies.thompson import Thompson
+from croupier.core.signals import signal_problems
 
 
 def problems(spec: Experiment) -> Iterator[tuple[str, str]]:
@@ -39,6 +42,7 @@ def problems(spec: Experiment) -> Iterator[tuple[str, str]]:
         yield "policy", reason
     yield from _belief_problems(spec)
     yield from _delay_problems(spec)
+    yield from _surrogate_problems(spec)
 
 
 def _name_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
@@ -120,6 +124,23 @@ def _delay_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
     }
     wrongs = [reason for reason, wrong in checks.items() if wrong and spec.timed]
     yield from (("policy.delay_corrected", reason) for reason in wrongs)
+
+
+def _surrogate_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
+    if spec.surrogate is msgspec.UNSET:
+        return
+    if not spec.surrogate:
+        yield "surrogate", "at least one signal is needed, as croupier surrogate fit prints it"
+        return
+    for kind in spec.surrogate:
+        if kind not in spec.reward.terms:
+            yield f"surrogate.{kind}", "not an outcome kind of the reward"
+    for key, reason in signal_problems(spec.surrogate):
+        yield f"surrogate.{key}", reason
+    if spec.reward.usable and posterior_of(spec.posterior, spec.reward) != "normal":
+        yield "surrogate", 'needs posterior = "normal": no other can be widened by it'
+    if spec.timed:
+        yield "surrogate", "does not go with delay_corrected: open trials do not tell their signals"
 
 
 def _time_problems(spec: Experiment) -> Iterator[tuple[str, str]]:

@@ -97,7 +97,8 @@ class Observation(Record, frozen=True, gc=False, tag="observation"):
     """One trial of one arm, the unit of learning; `reward` in millionths.
 
     `repeats` counts the later decisions of the session, carried by its first observation.
-    `measured` are the values of guardrails, in millionths, by the name that they are kept under.
+    `measured` are the values of guardrails and signals, in millionths, by the name that they are
+    kept under.
     """
 
     id: bytes

@@ -9,7 +9,7 @@ _SHAPE = ("session", "slots", "ranking")
 
 
 def valued_by(declarations: Declarations, experiment: str, reward_version: int) -> Declarations:
-    """The older versions of an experiment, with reward, guardrails and window of a newer one.
+    """The older versions of an experiment; reward, guardrails and window are a newer one's.
 
     Versions with other sessions, slots or ranking are left out: their trials would not compare.
     """
@@ -25,6 +25,7 @@ def valued_by(declarations: Declarations, experiment: str, reward_version: int) 
                 each.spec,
                 reward=now.spec.reward,
                 guardrail=now.spec.guardrail,
+                surrogate=now.spec.surrogate,
                 window=now.spec.window,
             )
             book.apply(

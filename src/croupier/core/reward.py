@@ -75,6 +75,14 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             self.terms[kind].worth(tally) for kind, tally in tallies.items() if kind in self.terms
         )
 
+    def counting(self, kind: str) -> "Reward":
+        """What one of its kinds counts, before it is weighed; caps are as they are.
+
+        >>> Reward({"cart": Term(0.3, cap=2), "click": Term(1.0)}).counting("cart").bounds
+        (0.0, 2.0)
+        """
+        return Reward({kind: msgspec.structs.replace(self.terms[kind], weight=1.0)})
+
     @property
     def binary(self) -> bool:
         """Whether a reward is provably 0 or 1: one kind, weight 1, counted once."""

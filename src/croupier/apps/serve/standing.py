@@ -8,12 +8,14 @@ import msgspec
 
 from croupier.apps.serve.service import Service
 from croupier.core.arm_changes import pin_over
+from croupier.core.arms.gaussian import NormalInverseGamma
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import totals
 from croupier.core.barred import kept_out
 from croupier.core.convergence import churn
 from croupier.core.records import Arm
 from croupier.core.reward import MICRO
+from croupier.core.snapshot import Snapshot
 from croupier.ports import Standing
 
 _CATCH_UP_SECONDS = 2.0
@@ -37,7 +39,9 @@ class ArmPage(Estimate, omit_defaults=True):
 
     `slots` are the same estimates slot by slot, where each slot learns for itself; `group` is
     left out for an arm of none. `barred` says which guardrail an arm broke that is therefore not
-    shown any more, unless it was removed.
+    shown any more, unless it was removed. Where the reward is a surrogate, `doubted` is the part of
+    the posterior's variance that the uncertainty of its weights makes up: no trial of the arm takes
+    it away.
     """
 
     arm: str
@@ -46,6 +50,7 @@ class ArmPage(Estimate, omit_defaults=True):
     slots: list[Estimate] | None = None
     group: str = ""
     barred: str | None = None
+    doubted: float | None = None
 
 
 class Page(msgspec.Struct):
@@ -90,6 +95,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
     barred = {
         each.arm: each.reason for each in kept_out(snapshot.barred if snapshot else (), arm_set)
     }
+    doubted = _doubted(snapshot) if snapshot else {}
     rows = [
         row for row in standing.sums.items() if row[0].reward_version == declaration.reward_version
     ]
@@ -126,6 +132,7 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
                 if by_slot is None
                 else [by_slot[arm.number, slot] for slot in range(spec.slots)],
                 barred.get(arm.number),
+                doubted.get(arm.number),
             )
             for arm in arm_set.arms
         ],
@@ -149,6 +156,13 @@ def _pinned(service: Service, name: str) -> str | None:
     return arms.arms[arms.pinned].name
 
 
+def _doubted(snapshot: Snapshot) -> dict[int, float]:
+    """By arm's number; empty where weights are certain, or slots have posteriors of their own."""
+    own = snapshot.posterior
+    parts = own.doubted() if isinstance(own, NormalInverseGamma) and not snapshot.further else None
+    return {} if parts is None else dict(zip(snapshot.arms, parts.tolist(), strict=True))
+
+
 def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sums]:
     found: dict[tuple[int, int], Sums] = defaultdict(Sums)
     for key, sums in rows:
@@ -158,7 +172,12 @@ def _by_slot(rows: Iterable[tuple[StateKey, Sums]]) -> dict[tuple[int, int], Sum
 
 
 def _arm(
-    arm: Arm, weight: float, sums: Sums, by_slot: list[Sums] | None, barred: str | None
+    arm: Arm,
+    weight: float,
+    sums: Sums,
+    by_slot: list[Sums] | None,
+    barred: str | None,
+    doubted: float | None,
 ) -> ArmPage:
     known = _estimate(sums)
     slots = None if by_slot is None else [_estimate(each) for each in by_slot]
@@ -172,6 +191,7 @@ def _arm(
         slots,
         arm.group,
         barred,
+        doubted,
     )
 
 

@@ -35,6 +35,7 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
     beta: tuple[float, ...]
     prior: tuple[float, float] = (0.5, 1.0)
     bounds: tuple[float, float] = (0.0, 1.0)
+    doubt: tuple[float, ...] | msgspec.UnsetType = msgspec.UNSET
 
     @classmethod
     def read(
@@ -54,18 +55,38 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
         return cls(*_four(*columns), (m0, kappa0), (low, high))
 
     def widened(self, variance: FloatArray) -> "NormalInverseGamma":
-        """The same means, each less certain by a variance that its own trials know nothing of.
+        """The same means, each less certain by a variance v that its own trials know nothing of.
 
-        κ becomes σ̂²/(σ̂²/κ + v) with σ̂² = β/α, so that the scale² of each mean grows by v: as if
-        there had been fewer trials.
+        scale² = β/(ακ) + v: with σ̂² = β/α that is the width of σ̂²/(σ̂²/κ + v) trials. κ stays, for
+        no further trial takes anything from v: what was `tried` is what it was. Where all v are 0
+        nothing changes.
 
         >>> one = NormalInverseGamma(m=(0.5,), kappa=(100.0,), alpha=(51.0,), beta=(5.1,))
-        >>> one.widened(np.array([0.001])).kappa
-        (50.0,)
+        >>> wide = one.widened(np.array([0.001]))
+        >>> wide.mean().tolist(), one.scale().round(4).tolist(), wide.scale().round(4).tolist()
+        ([0.5], [0.0316], [0.0447])
         """
+        if not np.any(variance):
+            return self
+        return msgspec.structs.replace(self, doubt=tuple(variance.tolist()))
+
+    def scale(self) -> FloatArray:
+        """The scale of each mean's Student-t: √(β/(ακ) + v), v as it was widened by."""
         kappa, alpha, beta = (np.asarray(x) for x in (self.kappa, self.alpha, self.beta))
-        fewer = 1.0 / (1.0 / kappa + variance * alpha / beta)
-        return msgspec.structs.replace(self, kappa=tuple(fewer.tolist()))
+        own = beta / (alpha * kappa)
+        doubt = 0.0 if self.doubt is msgspec.UNSET else np.asarray(self.doubt)
+        return np.asarray(np.sqrt(own + doubt))
+
+    def doubted(self) -> FloatArray | None:
+        """The part of each mean's scale² that it was widened by, 0 to 1; None where it was not.
+
+        >>> one = NormalInverseGamma(m=(0.5,), kappa=(100.0,), alpha=(51.0,), beta=(5.1,))
+        >>> one.widened(np.array([0.003])).doubted().tolist()
+        [0.75]
+        """
+        if self.doubt is msgspec.UNSET:
+            return None
+        return np.asarray(np.asarray(self.doubt) / self.scale() ** 2)
 
     def mean(self) -> FloatArray:
         """Expected reward a trial, one number an arm."""
@@ -73,8 +94,7 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
 
     def best(self) -> FloatArray:
         """P(arm is best), one number an arm, summing to 1."""
-        kappa, alpha, beta = (np.asarray(x) for x in (self.kappa, self.alpha, self.beta))
-        return best_student(np.asarray(self.m), np.sqrt(beta / (alpha * kappa)), 2 * alpha)
+        return best_student(np.asarray(self.m), self.scale(), 2 * np.asarray(self.alpha))
 
     def at(self, levels: FloatArray) -> FloatArray:
         """Quantiles of each arm's expected reward, shape (K, L).
@@ -83,16 +103,17 @@ class NormalInverseGamma(msgspec.Struct, frozen=True, tag="normal", tag_field="k
         >>> one.at(np.array([0.025, 0.5, 0.975])).round(4).tolist()
         [[0.1353, 0.5, 0.8647]]
         """
-        m, kappa, alpha, beta = (
-            np.asarray(x)[:, None] for x in (self.m, self.kappa, self.alpha, self.beta)
-        )
-        return np.asarray(m + np.sqrt(beta / (alpha * kappa)) * special.stdtrit(2 * alpha, levels))
+        m, scale, alpha = (np.asarray(x)[:, None] for x in (self.m, self.scale(), self.alpha))
+        return np.asarray(m + scale * special.stdtrit(2 * alpha, levels))
 
     def take(self, arms: Sequence[int]) -> "NormalInverseGamma":
         """The same beliefs, of the arms at these places only."""
         places = list(arms)
         columns = (np.asarray(x)[places] for x in (self.m, self.kappa, self.alpha, self.beta))
-        return NormalInverseGamma(*_four(*columns), self.prior, self.bounds)
+        doubt = self.doubt
+        if doubt is not msgspec.UNSET:
+            doubt = tuple(doubt[place] for place in places)
+        return NormalInverseGamma(*_four(*columns), self.prior, self.bounds, doubt)
 
     def tried(self) -> Tried:
         """Trials and mean reward as a part of [lo, hi], without the prior.

@@ -19,6 +19,8 @@ _UNITS = np.array([[1.0], [MICRO], [float(MICRO) ** 2]])
 class ArmTable:
     """All sums of one (experiment, reward version, stratum); beside them what is not over yet.
 
+    Where the reward is a surrogate, `signals` hold what the same trials showed, by outcome kind.
+
     >>> table = ArmTable()
     >>> table.add(0, 5, Sums.of(MICRO, 0.5))
     >>> table.read((5, 6), watermark=10, period=5, age_weight=np.ones_like)
@@ -31,6 +33,7 @@ class ArmTable:
         self._columns: dict[int, FloatArray] = {}
         self._arms: tuple[int, ...] = ()
         self.maturing = Maturing()
+        self.signals: dict[str, ArmTable] = {}
 
     def add(self, period: int, arm: int, sums: Sums) -> None:
         """Add to the sums of one arm in one period."""

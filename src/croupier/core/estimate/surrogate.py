@@ -6,6 +6,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.signals import Doubt, Signal
 
 RIDGE = 1.0
 """Trials of evidence that each signal is worth nothing; it matters while there are few."""
@@ -42,8 +43,16 @@ class Surrogate(NamedTuple):
         Source: Draper & Smith 1998, Applied Regression Analysis, § 3.1; Athey, Chetty, Imbens &
         Kang 2019, The Surrogate Index: the index is estimated in another sample than the arms' own.
         """
-        away = mean_signals - self.middle
-        return np.asarray(np.einsum("...i,ij,...j->...", away, self.covariance, away))
+        return Doubt(self.middle, self.covariance).variance(mean_signals)
+
+    def signals(self, kinds: Sequence[str]) -> dict[str, Signal]:
+        """What a declaration says beside the weights of its reward, in order of the columns."""
+        # The sandwich is symmetric but for rounding.
+        rows = ((self.covariance + self.covariance.T) / 2).tolist()
+        return {
+            kind: Signal(mean, dict(zip(kinds, row, strict=True)))
+            for kind, mean, row in zip(kinds, self.middle.tolist(), rows, strict=True)
+        }
 
     @classmethod
     def fit(cls, signals: FloatArray, late: FloatArray) -> Self:

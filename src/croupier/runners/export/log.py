@@ -76,7 +76,9 @@ OBSERVATIONS_SHEET = Sheet(
         Column("reward", "number", "what the trial earned; a whole number of millionths"),
         Column("repeats", "whole", "later decisions of the session"),
         Column(
-            "measured", "text", "what guardrails measured, as JSON; null where none is declared"
+            "measured",
+            "text",
+            "what guardrails and signals measured, as JSON; null where none are declared",
         ),
     ),
 )

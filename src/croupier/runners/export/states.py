@@ -40,7 +40,7 @@ STATES_SHEET = Sheet(
         Column(
             "stratum",
             "text",
-            "policy trains; holdout compares; policy:x is what guardrail x measured",
+            "policy trains; holdout compares; policy:x is what guardrail or signal x measured",
         ),
         *SUMS,
     ),

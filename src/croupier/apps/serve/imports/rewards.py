@@ -21,6 +21,11 @@ _CONTRADICTS = (
     "stay; to add these on top, send them under another key"
 )
 
+_NO_SIGNALS = (
+    "the reward is a surrogate, and past trials that were added up do not say which signals they "
+    "earned it by: import their events, or declare the reward without surrogate"
+)
+
 
 class RejectedRow(msgspec.Struct):
     """Which row was refused (the first is 1), for which column, and why."""
@@ -119,6 +124,8 @@ class _Table:
         if arm is None:
             raise RowError("arm", f"{row.arm[:200]!r} is not an arm of {self._name}")
         spec = declaration.spec
+        if spec.signals:
+            raise RowError("reward_sum", _NO_SIGNALS)
         slots = 1 if spec.pools else spec.slots
         if not 0 <= row.slot < slots:
             raise RowError("slot", f"expected 0 to {slots - 1}: what learns for itself")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from croupier.clock import Clock
 from croupier.core.declarations import Declarations
@@ -30,7 +31,11 @@ GUARDED = {
     ),
 }
 REFUND = Reward({"click": Term(1.0, cap=2), "buy": Term(-1.5)})
-UNITS = tuple(bytes(8) + phase.to_bytes(8, "big") for phase in (0, 5, 700, 2**60 + 11))
+UNITS = tuple(
+    bytes([group]) + bytes(7) + phase.to_bytes(8, "big")
+    for group, phase in ((0, 0), (1, 5), (65, 700), (200, 2**60 + 11))
+)
+"""Of three groups, and of four phases."""
 LONG = 10_000
 
 
@@ -108,6 +113,8 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
     first = _spec("b", scale, CLICK, draw(_LENGTHS), draw(sessions))
     second = _spec("b", scale, draw(_REWARDS), draw(_LENGTHS), draw(sessions), draw(_GUARDRAILS))
     other = _spec("c", scale, draw(_REWARDS), draw(_LENGTHS), None, draw(_GUARDRAILS))
+    first, second = (replace(one, sticky=draw(_STICKY)) for one in (first, second))
+    other = replace(other, holdout=draw(st.sampled_from((0.0, 0.5))))
     for spec, at in ((first, 0), (other, 0), (second, changed)):
         for record in book.changes(spec, at):
             book.apply(record)
@@ -115,6 +122,7 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
 
 
 _LENGTHS = st.tuples(st.integers(1, 8), st.integers(1, 10), st.integers(0, 4))
+_STICKY = st.sampled_from(("session", "unit"))
 _REWARDS = st.sampled_from((CLICK, SHOP, REFUND))
 _GUARDRAILS = st.sampled_from((UNGUARDED, GUARDED))
 

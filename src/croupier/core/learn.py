@@ -1,5 +1,6 @@
 """Observations → sums → snapshot: the arithmetic of learning."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -8,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from croupier.core.arms.examination import attended, examination
+from croupier.core.arms.groups import group_stratum
 from croupier.core.arms.maturing import delay_stratum
 from croupier.core.arms.posterior import read_posterior
 from croupier.core.arms.strata import Strata
@@ -50,6 +52,19 @@ class Learned:
     def _add(self, key: StateKey, value: int, propensity: float) -> None:
         trial, known = Sums.of(value, propensity), self.sums.get(key)
         self.sums[key] = trial if known is None else known + trial
+
+    def add_to_group(self, observation: Observation) -> None:
+        """Take one observation once more, for the group of its unit: over all time, w = 1/√p.
+
+        Groups stand beside the sums of their stratum, and tell how far units that return scatter.
+        """
+        reason = observation.reason
+        if reason not in STRATA:
+            return
+        values = {f"{reason}:{name}": value for name, value in observation.measured.items()}
+        for stratum, value in ({reason: observation.reward} | values).items():
+            place = _key(observation, group_stratum(observation.unit, stratum), DAY)
+            self._add(place._replace(period=0), value, math.sqrt(observation.propensity))
 
     def add_delay(self, observation: TimedObservation, window: int) -> None:
         """Note when the first outcome of a trial that trains came, by day.
@@ -99,6 +114,8 @@ def absorb(records: Iterable[Observation | Imported], declarations: Declarations
             learned.add_imported(record, spec.period)
         else:
             learned.add(record, spec.period)
+            if declarations.need(record.experiment, record.declaration).spec.grouped:
+                learned.add_to_group(record)
             if isinstance(record, TimedObservation):
                 learned.add_delay(record, _window(record, declarations))
     return learned

@@ -319,10 +319,8 @@ def _sums(trials: Counter[Trial], rules: Mapping[str, Rules]) -> dict[SumKey, Ei
         if rule.grouped:
             rows[f"group.{each.unit[0] % 64:02d}.{each.reason}", 0] = each.propensity**0.5
         for (stratum, period), share in rows.items():
-            key, w = (
-                (each.experiment, each.arm, each.slot, 1, stratum, period),
-                round(MICRO / share),
-            )
+            w = round(MICRO / share)
+            key = each.experiment, each.arm, each.slot, 1, stratum, period
             for place, term in enumerate((1, r, r * r, w, w * w, w * r, w * w * r, w * w * r * r)):
                 sums[key][place] += term
     return {key: tuple(eight) for key, eight in sums.items()}

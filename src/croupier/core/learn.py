@@ -25,6 +25,9 @@ STRATA = ("policy", "holdout")
 """Decisions whose trials have sums; of these only `policy` trains. What guardrails measure has
 sums beside them, in the stratum "policy:name" or "holdout:name", with Σ over it in place of r."""
 
+EVER = 2**62
+"""The length of a period that holds all time, milliseconds."""
+
 Counts = dict[tuple[str, str], int]
 """How many, by experiment and what: observations, imported, repeat, holdout, pinned, default."""
 
@@ -61,10 +64,11 @@ class Learned:
         reason = observation.reason
         if reason not in STRATA:
             return
-        values = {f"{reason}:{name}": value for name, value in observation.measured.items()}
-        for stratum, value in ({reason: observation.reward} | values).items():
-            place = _key(observation, group_stratum(observation.unit, stratum), DAY)
-            self._add(place._replace(period=0), value, math.sqrt(observation.propensity))
+        key = _key(observation, group_stratum(observation.unit, reason), EVER)
+        share = math.sqrt(observation.propensity)
+        self._add(key, observation.reward, share)
+        for name, value in observation.measured.items():
+            self._add(key._replace(stratum=f"{key.stratum}:{name}"), value, share)
 
     def add_delay(self, observation: TimedObservation, window: int) -> None:
         """Note when the first outcome of a trial that trains came, by day.

@@ -1,6 +1,7 @@
 """Units that return: their trials once more, by group of units."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -20,7 +21,12 @@ def group_stratum(unit: bytes, stratum: str) -> str:
     >>> group_stratum(bytes([81]) * 16, "policy")
     'group.17.policy'
     """
-    return f"{GROUP}{int.from_bytes(unit[:1], 'big') % GROUPS:02d}.{stratum}"
+    return _named(int.from_bytes(unit[:1], "big") % GROUPS, stratum)
+
+
+@lru_cache(maxsize=8 * GROUPS)
+def _named(group: int, stratum: str) -> str:
+    return f"{GROUP}{group:02d}.{stratum}"
 
 
 def split_stratum(stratum: str) -> tuple[int | None, str]:

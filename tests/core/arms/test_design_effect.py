@@ -51,8 +51,10 @@ def test_what_cannot_tell_does_not_widen() -> None:
     none = np.zeros((3, GROUPS))
     assert abs(float(effect(none).once) - 1.0) < 1e-12
     assert float(effect(none).always) == 1.0
-    assert float(pooled(np.zeros((3, GROUPS, 0))).always) == 1.0
-    assert float(pooled(none[..., None]).always) == 1.0
+    assert pooled(np.zeros((3, GROUPS, 0))) == 1.0
+    assert pooled(none[..., None]) == 1.0
+    one = np.where(np.arange(GROUPS) == 7, 100.0, 0.0)  # a single unit: nothing is known of others
+    assert float(effect(np.array([one, one / 5, one / 5])).once) > 40.0
     sure = np.array([np.full(GROUPS, 5.0)] * 3)  # all succeed
     assert float(effect(sure).always) == 1.0
 

@@ -122,7 +122,7 @@ class Panel:
     def returning(self) -> float | None:
         """The design effect of units that return, over all arms; None where no groups are kept."""
         count, (n, r, r2, *_) = len(self.arms), self.groups
-        return float(pooled(np.stack([n, r, r2])[..., :count]).phi) if self.grouped else None
+        return pooled(np.stack([n, r, r2])[..., :count]) if self.grouped else None
 
     def _sides(self, one: Sequence[int], other: Sequence[int]) -> Sides | None:
         return (side(self.groups, one), side(self.groups, other)) if self.grouped else None

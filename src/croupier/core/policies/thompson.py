@@ -51,8 +51,8 @@ class Thompson(Allocation, frozen=True, tag="thompson"):
         tried, columns = table.periods(watermark, period, self.age_weight)
         sums = deconfound(columns, *bounds) if self.deconfounded else columns.sum(axis=1)
         if self.overdispersed:
-            returning = pooled(table.groups.read(tried)[:3])
-            sums = sums / (dispersion(*columns).factor + float(returning.always) - 1.0)
+            returning = max(pooled(table.groups.read(tried)[:3]), 1.0)
+            sums = sums / (dispersion(*columns).factor + returning - 1.0)
         known = dict(zip(tried, sums.T.tolist(), strict=True))
         n, r, r2 = zip(*(known.get(arm, (0.0, 0.0, 0.0)) for arm in arms), strict=True)
         return Reading(n, r, r2)

@@ -14,8 +14,10 @@ from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
+from croupier.core.estimate.returning import factors
 from croupier.core.worlds.batches import play, thompson_shares
 from croupier.core.worlds.late import held
+from croupier.core.worlds.returning import Returning, play_returning
 from croupier.core.worlds.slow import Counting, delays, play_slow
 
 HOURS, VISITORS = 336, 500
@@ -28,6 +30,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _deconfounded(50 if quick else 400)
     yield _slow()
     yield _late(200 if quick else 3_000)
+    yield from _returning(200 if quick else 2_000)
 
 
 def _false_winners(runs: int) -> Iterator[Row]:
@@ -43,10 +46,10 @@ def _false_winners(runs: int) -> Iterator[Row]:
     yield at_most("false winners A/A, at any of 336 looks", "share", rate, 0.05, note)
 
 
-def winners(cells: Cells) -> FloatArray:
+def winners(cells: Cells, dispersion: FloatArray | float = 1.0) -> FloatArray:
     """Whether a verdict was ever given, by run: the ratio's sequence excluded 1 when ripe."""
     arms = cells.arm(1), cells.arm(0)
-    found = ratio_sequence(Contrast.of(*arms).so_far())
+    found = ratio_sequence(Contrast.of(*arms).so_far(), dispersion=dispersion)
     ripe = [np.cumsum(arm.r, -1) ** 2 >= LEAST_SUCCESSES * np.cumsum(arm.r2, -1) for arm in arms]
     return np.asarray(np.any(((found.low > 1) | (found.high < 1)) & ripe[0] & ripe[1], axis=-1))
 
@@ -113,6 +116,41 @@ def _deconfounded(runs: int) -> Iterator[Row]:
             regret[0],
             note=f"{runs} runs, 60 batches of 1,000, three arms, one of them 10 % better",
         )
+
+
+def _returning(runs: int) -> Iterator[Row]:
+    """Units with ten trials in 48 hours, each of the same arm while shares allow."""
+    base = np.linspace(0.05, 0.30, 48)
+    rates = np.stack([base, 1.1 * base], axis=1)
+    for name, alike in (("are alike to 0.1", 0.1), ("are not alike", 0.0)):
+        for policy, floor in (("even shares", None), ("Thompson", 0.01)):
+            dice, right = np.random.default_rng(5), []
+            for _ in range(runs // 100):
+                world = Returning(4_800, 10 / 48, alike)
+                cells, hourly = play_returning(rates, world, 100, dice, floor=floor)
+                total = Contrast.of(cells.arm(1), cells.arm(0)).total()
+                whole = Cells(*(each.sum(axis=1) for each in hourly))
+                once, _ = factors(total, (whole.arm(1), whole.arm(0)), 1.0)
+                found = total.ratio(), total.ratio(dispersion=once)
+                right.append([(each.low < 1.1) & (each.high > 1.1) for each in found])
+            plain, held = np.concatenate(right, axis=1).mean(axis=1).tolist()
+            note = f"{runs} runs, base rate 5 % to 30 %, {policy}; without groups {plain:.1%}"
+            what = f"coverage of the lift where units return and {name}, {policy}"
+            yield at_least(what, "share", held, 0.94, note)
+    yield _returning_winners(runs // 2)
+
+
+def _returning_winners(runs: int) -> Row:
+    rates, dice, false = np.full((HOURS, 2), 0.05), np.random.default_rng(9), []
+    for _ in range(runs // 20):
+        cells, hourly = play_returning(rates, Returning(2_000, 0.1, 0.1), 20, dice)
+        by_then = Cells(*(np.cumsum(each, axis=1) for each in hourly))
+        so_far = Contrast.of(cells.arm(1), cells.arm(0)).so_far()
+        _, always = factors(so_far, (by_then.arm(1), by_then.arm(0)), 1.0)
+        false.append([winners(cells), winners(cells, always)])
+    plain, found = np.concatenate(false, axis=1).mean(axis=1).tolist()
+    note = f"{runs} runs of 336 hours, each unit every tenth hour; without groups {plain:.1%}"
+    return at_most("false winners A/A where units return", "share", found, 0.05, note)
 
 
 def _slow() -> Row:

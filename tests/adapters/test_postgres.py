@@ -73,6 +73,19 @@ def test_totals_keep_strata_apart(database: Database) -> None:
     assert rows == [(stratum, 1) for stratum in strata]
 
 
+def test_groups_of_units_are_kept_but_neither_totalled_nor_a_history(database: Database) -> None:
+    """They are parts of what stands there anyhow, 64 rows of them."""
+    states = PostgresState(database)
+    for number, period in ((1, 0), (2, 7)):
+        sums = {key(period=period): Sums.of(1_000_000, 0.5)}
+        sums[key(stratum="group.17.policy")] = Sums.of(1_000_000, 0.7)
+        states.commit(Commit({0: number}, START, sums=sums))
+    assert states.load().sums[key(stratum="group.17.policy")].n == 2
+    assert database.rows("SELECT stratum, n FROM arm_totals") == [("policy", 2)]
+    history = database.rows("SELECT stratum, n FROM arm_history ORDER BY commit")
+    assert history == [("policy", 1), ("policy", 2)]
+
+
 def test_every_table_and_column_says_what_it_is(database: Database) -> None:
     found = database.rows(
         "SELECT c.relname, a.attname, col_description(c.oid, a.attnum), obj_description(c.oid) "

@@ -167,10 +167,15 @@ class House:
         self.clock.reach(self.clock.now() + millis)
 
     def settle(self, name: str = NAME) -> dict[str, Any]:
-        """Let every open story end; the page after that."""
+        """Let every open story end; the page after that.
+
+        Then a refresh is due: the last may have been between two of them.
+        """
         self.until(lambda page: page["open"] > 0 or page["late"] > 0, name)
         self.later()
-        return self.until(lambda page: page["open"] == 0, name)
+        page = self.until(lambda page: page["open"] == 0, name)
+        self.later()
+        return page
 
     def until(self, holds: Callable[[dict[str, Any]], bool], name: str = NAME) -> dict[str, Any]:
         """The page, once it is so."""

@@ -59,8 +59,7 @@ def test_the_same_declaration_again_changes_nothing() -> None:
     [
         {"policy": Uniform()},
         {"refresh": 1},
-        {"sticky": "unit"},
-        {"holdout": 0.5},
+        {"sticky": "decision"},
         {"surface": "top"},
         {"default": "y"},
         {"posterior": "normal"},
@@ -72,6 +71,12 @@ def test_the_same_declaration_again_changes_nothing() -> None:
 )
 def test_what_moves_no_story_makes_no_version(fields: dict[str, object]) -> None:
     assert changed(**fields) == (1, 1)
+
+
+@pytest.mark.parametrize("fields", [{"sticky": "unit"}, {"holdout": 0.5}], ids=str)
+def test_what_keeps_sums_by_group_makes_a_version(fields: dict[str, object]) -> None:
+    """So that the same trials are in groups when the log is replayed."""
+    assert changed(**fields) == (2, 1)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "maths"
 EVALUATION = [*ESTIMATORS, "replay", "sequence", "refusals", "ratio_check", "expected_loss"]
 NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior"]
 NAMES += ["slates", "examination", *EVALUATION]
-METHODS = ["lift", "adaptive_mean", "anytime", "balance", "dispersion", "deconfounded", "guardrail", "maturing", "surrogate"]
+METHODS = ["lift", "adaptive_mean", "anytime", "balance", "dispersion", "deconfounded", "guardrail", "maturing", "returning", "surrogate"]
 """Pages of `core/estimate`, and of options that policies share."""
 NAMES += METHODS
 PARTS = ("**What for.**", "## Formula", "## When not", "## A number", "## Reference")

@@ -72,12 +72,12 @@ class Told(NamedTuple):
                 key = _state_key(trial, book.latest(trial.experiment).spec.period)
                 values: dict[str, int] = {trial.reason: trial.reward}
                 values |= {f"{trial.reason}:{name}": y for name, y in trial.measured}
-                w = round(MILLION / trial.propensity)
                 for stratum, r in values.items():
-                    place = key._replace(stratum=stratum)
-                    one = (1, r, r**2, w, w**2, w * r, w**2 * r, w**2 * r**2)
-                    known = found.get(place, (0,) * len(one))
-                    found[place] = tuple(a + b for a, b in zip(known, one, strict=True))
+                    _add(found, key._replace(stratum=stratum), r, trial.propensity)
+                    if _meets_the_same_again(trial, book) and not stratum.endswith(":signal"):
+                        group = f"group.{trial.unit[0] % 64:02d}.{stratum}"
+                        place = key._replace(stratum=group, period=0)
+                        _add(found, place, r, trial.propensity**0.5)
         return found
 
     def counts(self) -> dict[tuple[str, str], int]:
@@ -90,6 +90,21 @@ class Told(NamedTuple):
         for report in self.late:
             counts[report.experiment, "late"] += 1
         return dict(+counts)
+
+
+def _add(
+    found: dict[StateKey, tuple[int, ...]], place: StateKey, r: int, propensity: float
+) -> None:
+    w = round(MILLION / propensity)
+    one = (1, r, r**2, w, w**2, w * r, w**2 * r, w**2 * r**2)
+    known = found.get(place, (0,) * len(one))
+    found[place] = tuple(a + b for a, b in zip(known, one, strict=True))
+
+
+def _meets_the_same_again(trial: Trial, book: Declarations) -> bool:
+    """Whether a unit that returns is shown the same: as declared when the trial was decided."""
+    spec = book.need(trial.experiment, trial.declaration).spec
+    return spec.sticky == "unit" or spec.holdout > 0
 
 
 def trial_of(observation: Observation) -> Trial:

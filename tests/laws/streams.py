@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from croupier.clock import Clock
 from croupier.core.declarations import Declarations
@@ -36,7 +37,11 @@ FITTED = {
     "buy": Signal(0.1, {"click": -0.002, "buy": 0.04}),
 }
 ONE_FITTED = {"click": Signal(0.4, {"click": 0.01})}
-UNITS = tuple(bytes(8) + phase.to_bytes(8, "big") for phase in (0, 5, 700, 2**60 + 11))
+UNITS = tuple(
+    bytes([group]) + bytes(7) + phase.to_bytes(8, "big")
+    for group, phase in ((0, 0), (1, 5), (65, 700), (200, 2**60 + 11))
+)
+"""Of three groups, and of four phases."""
 LONG = 10_000
 
 
@@ -114,6 +119,8 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
     first = _spec("b", scale, CLICK, draw(_LENGTHS), draw(sessions))
     second = _spec("b", scale, draw(_REWARDS), draw(_LENGTHS), draw(sessions), draw(_GUARDRAILS))
     other = _spec("c", scale, draw(_REWARDS), draw(_LENGTHS), None, draw(_GUARDRAILS))
+    first, second = (replace(one, sticky=draw(_STICKY)) for one in (first, second))
+    other = replace(other, holdout=draw(st.sampled_from((0.0, 0.5))))
     for spec, at in ((first, 0), (other, 0), (second, changed)):
         fitted = draw(st.sampled_from((msgspec.UNSET, ONE_FITTED, FITTED)))
         if spec.reward is not CLICK:
@@ -124,6 +131,7 @@ def _books(draw: st.DrawFn, scale: int) -> tuple[Declarations, int]:
 
 
 _LENGTHS = st.tuples(st.integers(1, 8), st.integers(1, 10), st.integers(0, 4))
+_STICKY = st.sampled_from(("session", "unit"))
 _REWARDS = st.sampled_from((CLICK, SHOP, REFUND))
 _GUARDRAILS = st.sampled_from((UNGUARDED, GUARDED))
 

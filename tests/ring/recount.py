@@ -56,6 +56,7 @@ class Rules(NamedTuple):
     default: Sequence[str]
     slots: int = 1
     ranking: str = "pooled"
+    grouped: bool = False
 
     @property
     def horizon(self) -> int:
@@ -82,6 +83,7 @@ def read_rules(toml: str) -> dict[str, Rules]:
             [table["default"]] if isinstance(table["default"], str) else table["default"],
             table.get("slots", 1),
             table.get("ranking", "pooled"),
+            table.get("sticky") == "unit" or table.get("holdout", 0) > 0,
         )
         for table in tomllib.loads(toml)["experiment"]
     }
@@ -312,11 +314,15 @@ def _sums(trials: Counter[Trial], rules: Mapping[str, Rules]) -> dict[SumKey, Ei
     for each in trials.elements():
         if each.reason not in {"policy", "holdout"}:
             continue
-        period = each.at - each.at % rules[each.experiment].period
-        key = each.experiment, each.arm, each.slot, 1, each.reason, period
-        r, w = each.reward, round(MICRO / each.propensity)
-        for place, term in enumerate((1, r, r * r, w, w * w, w * r, w * w * r, w * w * r * r)):
-            sums[key][place] += term
+        rule, r = rules[each.experiment], each.reward
+        rows = {(each.reason, each.at - each.at % rule.period): each.propensity}
+        if rule.grouped:
+            rows[f"group.{each.unit[0] % 64:02d}.{each.reason}", 0] = each.propensity**0.5
+        for (stratum, period), share in rows.items():
+            w = round(MICRO / share)
+            key = each.experiment, each.arm, each.slot, 1, stratum, period
+            for place, term in enumerate((1, r, r * r, w, w * w, w * r, w * w * r, w * w * r * r)):
+                sums[key][place] += term
     return {key: tuple(eight) for key, eight in sums.items()}
 
 

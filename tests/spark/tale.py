@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState, MemoryStories
 from croupier.config.backends import Backends
 from croupier.config.services import Stores
@@ -50,7 +52,7 @@ def declared(at: int) -> tuple[Declarations, list[bytes]]:
     book, records = Declarations(), []
     for spec, when in (
         (_spec("b", 1, CLICK, (300, 500, 100), 400), 0),
-        (_spec("c", 1, SHOP, (250, 350, 50), None, GUARDED), 0),
+        (replace(_spec("c", 1, SHOP, (250, 350, 50), None, GUARDED), sticky="unit"), 0),
         (_spec("b", 1, SHOP, (300, 400, 50), 600), at),
     ):
         for record in book.changes(spec, when):

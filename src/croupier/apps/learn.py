@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from croupier.core.arm_changes import pin_over
+from croupier.core.arms.groups import split_stratum
 from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
@@ -45,11 +46,15 @@ class Learn:
     def take(self, sums: Mapping[StateKey, Sums]) -> None:
         """Sums that have been committed; only the `policy` stratum trains.
 
-        What guardrails measure of it is kept beside, under its own name, and so are signals.
+        What guardrails measure of it is kept beside, under its own name; so are signals, and groups
+        of units.
         """
         for key, added in sums.items():
-            stratum, _, column = key.stratum.partition(":")
-            if stratum == "policy":
+            group, where = split_stratum(key.stratum)
+            stratum, _, column = where.partition(":")
+            if stratum == "policy" and group is not None:
+                self._table(key, column).groups.add(group, key.arm, added)
+            elif stratum == "policy":
                 self._table(key, column).add(key.period, key.arm, added)
                 self._changed.add(key.experiment)
             elif key.stratum.startswith(DELAY):

@@ -92,8 +92,12 @@ def _report(page: Any) -> None:
     shares = "not checked" if balance is None else f"p = {balance:.2g}"
     alarm = ", ALARM" if page["balance_alarm"] else ""
     wider = f", variances are widened by {page['widened']:.2f}" if page["widened"] > 1 else ""
+    units = page.get("returning")
+    returning = f", over groups of units: {units:.2f}" if units is not None else ""
     console.print(f"shares against propensities: {shares}{alarm}", style="dim" * (not alarm))
-    console.print(f"dispersion over periods: {page['dispersion']:.2f}{wider}", style="dim")
+    console.print(
+        f"dispersion over periods: {page['dispersion']:.2f}{returning}{wider}", style="dim"
+    )
 
 
 def _table(page: Any) -> "Table":

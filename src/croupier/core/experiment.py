@@ -26,8 +26,9 @@ LONGEST_ARM = 200
 _WINDOWS = ("expose_within", "window", "lateness", "session")
 SLATE_FIELDS = ("slots", "ranking", "groups", "diversity")
 """What a slate is: one made by an older snapshot is decided under what that was declared with."""
-STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS, "timed")
-"""A change of one of these starts a new declaration version: it moves or reshapes stories."""
+STORY_FIELDS = ("reward", "measured", *SLATE_FIELDS, *_WINDOWS, "timed", "grouped")
+"""A change of one of these starts a new declaration version: it moves or reshapes stories,
+or what is kept of them."""
 REWARD_FIELDS = ("reward", "counted", "slots", "ranking", "window", "session")
 """A change of one of these starts a new reward version: numbers would no longer compare."""
 
@@ -118,6 +119,14 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def longest_story(self) -> int:
         """H: from the first decision of a session to its observation, milliseconds."""
         return (self.session or 0) + self.horizon
+
+    @property
+    def grouped(self) -> bool:
+        """Whether sums are kept by group of units too: a unit that returns meets the same again.
+
+        It does where draws stick to units, and where some are held out, for as long as they come.
+        """
+        return self.sticky == "unit" or self.holdout > 0
 
     @property
     def timed(self) -> bool:

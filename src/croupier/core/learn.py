@@ -1,5 +1,6 @@
 """Observations → sums → snapshot: the arithmetic of learning."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Self
@@ -8,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from croupier.core.arms.examination import attended, examination
+from croupier.core.arms.groups import group_stratum
 from croupier.core.arms.maturing import delay_stratum
 from croupier.core.arms.posterior import read_posterior
 from croupier.core.arms.strata import Strata
@@ -18,12 +20,16 @@ from croupier.core.doubts import doubted, slot_readings
 from croupier.core.duration import DAY
 from croupier.core.rankings import rank_arms
 from croupier.core.records import ArmSet, Declaration, Imported, Observation, TimedObservation
+from croupier.core.signals import signal_of
 from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
 """Decisions whose trials have sums; of these only `policy` trains. What guardrails measure, and
 the signals of a surrogate, have sums beside them, in the stratum "policy:name" or "holdout:name",
 with Σ over it in place of r."""
+
+EVER = 2**62
+"""The length of a period that holds all time, milliseconds."""
 
 Counts = dict[tuple[str, str], int]
 """How many, by experiment and what: observations, imported, repeat, holdout, pinned, default."""
@@ -52,6 +58,21 @@ class Learned:
     def _add(self, key: StateKey, value: int, propensity: float) -> None:
         trial, known = Sums.of(value, propensity), self.sums.get(key)
         self.sums[key] = trial if known is None else known + trial
+
+    def add_to_group(self, observation: Observation) -> None:
+        """Take one observation once more, for the group of its unit: over all time, w = 1/√p.
+
+        Groups stand beside the sums of their stratum, and tell how far units that return scatter.
+        """
+        reason = observation.reason
+        if reason not in STRATA:
+            return
+        key = _key(observation, group_stratum(observation.unit, reason), EVER)
+        share = math.sqrt(observation.propensity)
+        self._add(key, observation.reward, share)
+        for name, value in observation.measured.items():
+            if not signal_of(name):
+                self._add(key._replace(stratum=f"{key.stratum}:{name}"), value, share)
 
     def add_delay(self, observation: TimedObservation, window: int) -> None:
         """Note when the first outcome of a trial that trains came, by day.
@@ -101,6 +122,8 @@ def absorb(records: Iterable[Observation | Imported], declarations: Declarations
             learned.add_imported(record, spec.period)
         else:
             learned.add(record, spec.period)
+            if declarations.need(record.experiment, record.declaration).spec.grouped:
+                learned.add_to_group(record)
             if isinstance(record, TimedObservation):
                 learned.add_delay(record, _window(record, declarations))
     return learned

@@ -62,7 +62,11 @@ def test_the_log_gives_the_same_sums_again(tmp_path: Path) -> None:
     rebuilt = Replay(backends, read_declarations(backends.log)).rebuild()
     stored = backends.states.load().sums
     assert differences(stored, rebuilt.sums) == []
-    strata = {key.stratum.partition(":")[0::2] for key in stored}
+    groups = {key.stratum.split(".")[2] for key in stored if key.stratum.startswith("group.")}
+    strata = {
+        key.stratum.partition(":")[0::2] for key in stored if not key.stratum.startswith("group.")
+    }
+    assert groups == {f"{who}:{what}" if what else who for who, what in strata}
     assert {who for who, _ in strata} == {"policy", "holdout"}
     assert {what.partition(":")[0] for _, what in strata} == {"", "unsubscribe"}
     left = sum(sums.r for key, sums in stored.items() if key.stratum.startswith("policy:"))

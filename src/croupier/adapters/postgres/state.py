@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 from croupier.adapters.postgres.database import Connection, Database
 from croupier.adapters.postgres.ids import add_ids, drop_ids
+from croupier.core.arms.groups import GROUP
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.ports import Commit, Positions, StaleError, Standing, already_in
 
@@ -25,7 +26,8 @@ _ADD = (
 _HISTORY = (
     f"INSERT INTO arm_history (commit, {_ARM}, {_SUMS}) "  # noqa: S608
     f"SELECT %s, {_ARM}, {', '.join(f'sum({name})' for name in Sums._fields)} "
-    f"FROM arm_states WHERE ({_ARM}) IN (SELECT {_ARM} FROM added) GROUP BY {_ARM}"
+    f"FROM arm_states WHERE ({_ARM}) IN (SELECT {_ARM} FROM added) "
+    f"AND NOT starts_with(stratum, '{GROUP}') GROUP BY {_ARM}"
 )
 _COUNT = (
     "INSERT INTO counts AS c VALUES (%s, %s, %s) "

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from croupier.core.arms.groups import GroupTable
 from croupier.core.arms.maturing import Maturing
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import Reading, StateKey, Sums
@@ -19,7 +20,8 @@ _UNITS = np.array([[1.0], [MICRO], [float(MICRO) ** 2]])
 class ArmTable:
     """All sums of one (experiment, reward version, stratum); beside them what is not over yet.
 
-    Where the reward is a surrogate, `signals` hold what the same trials showed, by outcome kind.
+    Where the reward is a surrogate, `signals` hold what the same trials showed, by outcome kind;
+    `groups` hold them once more by group of units, where these are kept.
 
     >>> table = ArmTable()
     >>> table.add(0, 5, Sums.of(MICRO, 0.5))
@@ -34,6 +36,7 @@ class ArmTable:
         self._arms: tuple[int, ...] = ()
         self.maturing = Maturing()
         self.signals: dict[str, ArmTable] = {}
+        self.groups = GroupTable()
 
     def add(self, period: int, arm: int, sums: Sums) -> None:
         """Add to the sums of one arm in one period."""

@@ -30,10 +30,10 @@ def bar(
     places = [place for place, number in enumerate(numbers) if number in default]
     for name, declared in spec.guardrails.items():
         column = declared.column(name)
-        cells = _cells(tables.get(column, {}), numbers)
+        cells, groups = _cells(tables.get(column, {}), numbers), _groups(tables, column, numbers)
         if not cells.n.size:
             continue
-        judged = judge(cells, places, declared, shared)
+        judged = judge(cells, places, declared, shared, groups)
         for place in np.flatnonzero(judged.broken).tolist():
             number, sequence = numbers[place], judged.anytime
             if number not in default and (name, number) not in found:
@@ -63,3 +63,10 @@ def _cells(tables: Mapping[int, ArmTable], numbers: list[int]) -> Cells:
         parts.append(part)
     n, r, r2 = np.concatenate(parts, axis=1)
     return Cells(n, r, r2, n, n, r, r, r2)
+
+
+def _groups(tables: Tables, column: str, numbers: list[int]) -> Cells | None:
+    """The same by group of units, in all slots; None where none are kept."""
+    read = [table.groups.read(numbers) for table in tables.get(column, {}).values()]
+    found = Cells.in_units(np.sum(read, axis=0)) if read else None
+    return found if found is not None and found.n.any() else None

@@ -5,6 +5,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from croupier.core.arms.groups import GROUPS, split_stratum
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.scatter import within
 from croupier.core.arms.sums import StateKey, Sums
@@ -56,6 +57,26 @@ class Cells(NamedTuple):
             table[:, line, place] += np.array([float(each) for each in sums]) / _UNITS
         return cls(*table)
 
+    @classmethod
+    def by_group(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> Self:
+        """The same by group of units over all time and slots, shape (G, K), w = 1/√propensity.
+
+        All is 0 where none are kept.
+        """
+        places = {column: place for place, column in enumerate(columns)}
+        table = np.zeros((len(_UNITS), GROUPS, len(columns)))
+        for key, sums in rows.items():
+            group, stratum = split_stratum(key.stratum)
+            if group is not None and (stratum, key.arm) in places:
+                place = places[stratum, key.arm]
+                table[:, group, place] += np.array([float(each) for each in sums]) / _UNITS
+        return cls(*table)
+
+    @classmethod
+    def in_units(cls, sums: FloatArray) -> Self:
+        """Of exact sums, shape (8, …)."""
+        return cls(*(each / unit for each, unit in zip(sums, _UNITS, strict=True)))
+
     def arms(self, places: Sequence[int] | slice) -> "Cells":
         """Some arms: shape (…, T, K) → (…, T, k)."""
         return Cells(*(each[..., places] for each in self))
@@ -67,6 +88,10 @@ class Cells(NamedTuple):
     def together(self) -> "Cells":
         """All arms as if they were one: shape (…, T, K) → (…, T)."""
         return Cells(*(each.sum(axis=-1) for each in self))
+
+    def turned(self) -> "Cells":
+        """Periods last: shape (T, K) → (K, T)."""
+        return Cells(*(each.T for each in self))
 
     def variance(self) -> FloatArray:
         """The variance of a reward, period by period, of one arm: shape (…, T)."""

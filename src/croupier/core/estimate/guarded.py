@@ -10,6 +10,7 @@ from croupier.core.estimate.contrast import Between
 from croupier.core.estimate.guardrail import Judged, Kept, compare, judge
 from croupier.core.estimate.lift import Interval, number
 from croupier.core.estimate.panel import Panel
+from croupier.core.estimate.returning import side
 from croupier.core.guardrail import Guardrail, Worse
 
 
@@ -56,8 +57,10 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
     ]
     both = Cells.of(panel.rows, strata)
     cells, held_out = both.arms(slice(count)), both.arms(slice(count, None)).together()
+    groups = Cells.by_group(panel.rows, strata) if panel.grouped else None
     shared = comparisons(count - len(panel.default), len(spec.guardrails))
-    judged = judge(cells, panel.default, declared, shared)
+    arms = groups.arms(slice(count)) if groups else None
+    judged = judge(cells, panel.default, declared, shared, arms)
     snapshot = panel.known.snapshot
     barred = kept_out(snapshot.barred if snapshot else (), panel.known.arms)
     out = {each.arm: each for each in barred if each.guardrail == name}
@@ -67,7 +70,13 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
         if place not in panel.default
     ]
     whole = cells.together()
-    over = _line("all arms", whole, compare(_row(whole), held_out, declared, shared), 0, None)
+    sides = (
+        (_row(side(groups, range(count))), side(groups, range(count, 2 * count)))
+        if groups
+        else None
+    )
+    all_arms = compare(_row(whole), held_out, declared, shared, groups=sides)
+    over = _line("all arms", whole, all_arms, 0, None)
     mean = _mean(cells.arms(panel.default).together())
     held = over if held_out.n.sum() else None
     return GuardrailEstimate(name, declared.margin, declared.worse, mean, lines, held)

@@ -11,6 +11,7 @@ from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, difference_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
+from croupier.core.estimate.returning import Sides, factors, side
 from croupier.core.guardrail import Guardrail
 
 Booleans = NDArray[np.bool_]
@@ -30,11 +31,17 @@ class Judged(NamedTuple):
         return "broken" if self.broken[place] else "kept" if self.kept[place] else "open"
 
 
-def judge(cells: Cells, default: Sequence[int], declared: Guardrail, shared_by: int) -> Judged:
+def judge(
+    cells: Cells,
+    default: Sequence[int],
+    declared: Guardrail,
+    shared_by: int,
+    groups: Cells | None = None,
+) -> Judged:
     """Whether arms' second outcome is worse than the default's by more than the margin a trial.
 
     `cells` are the sums of that outcome, shape (T, K); `default` are the places of the default's
-    arms. An arm has broken it when every difference that is left in the confidence sequence is
+    arms; `groups` the same by group of units, (G, K), where these are kept. An arm has broken it when every difference that is left in the confidence sequence is
     worse than the margin, and keeps it when none is; so it may be asked at every refresh, and a
     sound arm is ever called broken with probability 5 % at most, over all `shared_by` comparisons
     (arms and guardrails) together. The side that has more of the outcome must have had it often
@@ -53,18 +60,28 @@ def judge(cells: Cells, default: Sequence[int], declared: Guardrail, shared_by: 
     `anytime` for the sequence.
     """  # noqa: E501
     factor = dispersion(cells.n, cells.r, cells.r2).factor
-    arms, other = Cells(*(each.T for each in cells)), cells.arms(default).together()
-    return compare(arms, other, declared, shared_by, factor)
+    other = cells.arms(default).together()
+    sides = (groups.turned(), side(groups, default)) if groups is not None else None
+    return compare(cells.turned(), other, declared, shared_by, factor, sides)
 
 
 def compare(
-    arms: Cells, other: Cells, declared: Guardrail, shared_by: int, factor: float = 1.0
+    arms: Cells,
+    other: Cells,
+    declared: Guardrail,
+    shared_by: int,
+    factor: float = 1.0,
+    groups: Sides | None = None,
 ) -> Judged:
-    """The same of arms (…, T) against another (T,), with variances widened by a factor."""
+    """The same of arms (…, T) against another (T,), with variances widened by a factor.
+
+    With `groups` of units also by as much as these scatter.
+    """
     total = _contrast(arms, other).total()
     often = [_often(each.r.sum(axis=-1), each.r2.sum(axis=-1)) for each in (arms, other)]
-    once = total.difference(ALPHA, factor)
-    anytime = difference_sequence(total, ALPHA / max(shared_by, 1), factor)
+    wider, widest = factors(total, groups, factor)
+    once = total.difference(ALPHA, wider)
+    anytime = difference_sequence(total, ALPHA / max(shared_by, 1), widest)
     return _judged(once, anytime, declared, often)
 
 

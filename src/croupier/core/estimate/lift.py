@@ -15,6 +15,7 @@ from croupier.core.estimate.contrast import (
     pooled_ratio,
     weighted_ratio,
 )
+from croupier.core.estimate.returning import Sides, factors
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -39,8 +40,9 @@ class Lift(msgspec.Struct, frozen=True):
 
     `ratio` (None where rewards may be below 0) and `difference` have 95 % intervals for one look,
     `ratio_anytime` and `difference_anytime` such as hold at all looks, of all arms, together.
-    `ripe` says whether both arms have earned often enough to be judged. `weighted_ratio` is the
-    second opinion, by inverse propensities; `pooled_ratio` the wrong way, to compare with.
+    `widened` is what the variances of the former were multiplied by. `ripe` says whether both arms
+    have earned often enough to be judged. `weighted_ratio` is the second opinion, by inverse
+    propensities; `pooled_ratio` the wrong way, to compare with.
     """
 
     against: str
@@ -52,27 +54,41 @@ class Lift(msgspec.Struct, frozen=True):
     weighted_ratio: float | None
     pooled_ratio: float | None
     ripe: bool
+    widened: float = 1.0
 
     @classmethod
     def of(
-        cls, against: str, arm: Cells, other: Cells, terms: "Terms", *, propensities: bool = True
+        cls,
+        against: str,
+        arm: Cells,
+        other: Cells,
+        terms: "Terms",
+        groups: Sides | None = None,
+        *,
+        propensities: bool = True,
     ) -> Self:
-        """From the periods of both, shape (T,); without `propensities` none are weighted by."""
+        """From the periods of both, shape (T,), and their `groups` of units, where these are kept.
+
+        Causes of scatter add up: that over periods, and that between groups. Without
+        `propensities` none are weighted by.
+        """
         contrast = Contrast.of(arm, other)
         periods, total = int((contrast.size > 0).sum()), contrast.total()
-        factor, alpha = terms.dispersion, terms.alpha / max(terms.comparisons, 1)
-        ratio = Interval.of(total.ratio(ALPHA, factor)) if terms.positive else None
-        anytime = Interval.of(ratio_sequence(total, alpha, factor)) if terms.positive else None
+        once, always = factors(total, groups, terms.dispersion)
+        alpha = terms.alpha / max(terms.comparisons, 1)
+        ratio = Interval.of(total.ratio(ALPHA, once)) if terms.positive else None
+        anytime = Interval.of(ratio_sequence(total, alpha, always)) if terms.positive else None
         return cls(
             against=against,
             periods=periods,
             ratio=ratio,
-            difference=Interval.of(total.difference(ALPHA, factor)),
+            difference=Interval.of(total.difference(ALPHA, once)),
             ratio_anytime=anytime,
-            difference_anytime=Interval.of(difference_sequence(total, alpha, factor)),
+            difference_anytime=Interval.of(difference_sequence(total, alpha, always)),
             weighted_ratio=number(weighted_ratio(arm, other)) if propensities else None,
             pooled_ratio=number(pooled_ratio(arm, other)),
             ripe=bool(ripe(arm, other)),
+            widened=float(once),
         )
 
     @property

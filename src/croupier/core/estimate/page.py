@@ -34,8 +34,9 @@ class ArmEstimate(msgspec.Struct, frozen=True):
 class Estimates(msgspec.Struct, frozen=True):
     """The answer of GET /v1/experiments/{name}/estimates, about the current reward version.
 
-    `holdout` compares the policy as a whole with the holdout. `dispersion` is φ, `widened` the
-    factor that variances were multiplied by. `balance_p` is the anytime-valid p of the
+    `holdout` compares the policy as a whole with the holdout. `dispersion` is φ over
+    periods, `returning` φ over groups of units (None where none are kept), `widened` the most that
+    the variance of a lift was multiplied by. `balance_p` is the anytime-valid p of the
     sample-ratio check over all arms, `balance_alarm` whether it is below 1e-4. `guardrails` are
     there where any are declared.
     """
@@ -47,6 +48,7 @@ class Estimates(msgspec.Struct, frozen=True):
     arms: list[ArmEstimate]
     holdout: Lift | None
     dispersion: float
+    returning: float | None
     widened: float
     balance_p: float | None
     balance_alarm: bool
@@ -59,16 +61,18 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
     panel = Panel(known)
     checked = panel.balance()
     lines = [_line(panel, checked, place) for place in range(len(panel.arms))]
-    whole = panel.policy.together()
+    whole, held = panel.policy.together(), panel.over_holdout(range(len(panel.arms)))
+    lifts = [held, *(each for line in lines for each in (line.lift, line.lift_holdout))]
     return Estimates(
         name=known.declaration.spec.name,
         reward_version=known.declaration.reward_version,
         periods=len({start for start, _ in panel.periods}),
         trials=round(float(whole.n.sum())),
         arms=lines,
-        holdout=panel.over_holdout(whole),
+        holdout=held,
         dispersion=panel.spread.phi,
-        widened=panel.spread.factor,
+        returning=panel.returning,
+        widened=max([panel.spread.factor, *(each.widened for each in lifts if each)]),
         balance_p=None if checked is None else checked.least,
         balance_alarm=checked is not None and checked.alarm,
         verdict=_verdict(panel, lines, checked, worth),
@@ -86,7 +90,7 @@ def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
         n=round(float(cells.n.sum())),
         mean=Interval.of(mean),
         lift=panel.lift(place),
-        lift_holdout=panel.over_holdout(cells) if panel.slots == 1 else None,
+        lift_holdout=panel.over_holdout([place]) if panel.slots == 1 else None,
         weight=weight,
         best=best,
         balance_z=None if checked is None else float(checked.z[place]),

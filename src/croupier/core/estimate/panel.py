@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import msgspec
+import numpy as np
 
+from croupier.core.arms.design_effect import pooled
 from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import HOURLY_FOR
@@ -17,6 +19,7 @@ from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast
 from croupier.core.estimate.lift import Interval, Lift, Terms
 from croupier.core.estimate.offers import offered
+from croupier.core.estimate.returning import Sides, factors, side
 from croupier.core.estimate.verdict import Rival
 from croupier.core.records import ArmSet, Declaration
 from croupier.core.snapshot import Snapshot
@@ -45,6 +48,8 @@ class Panel:
         self.periods = Cells.periods(rows, strata)
         self.policy = both.arms(slice(len(self.arms)))
         self.held_out = both.arms(slice(len(self.arms), None)).together()
+        self.groups = Cells.by_group(rows, strata)
+        self.grouped = bool(self.groups.n.any())
         self.trials = self.policy.n.sum(axis=-1) / self.slots
         names = [arm.name for arm in self.arms]
         self.default = [names.index(name) for name in spec.defaults if name in names]
@@ -102,13 +107,25 @@ class Panel:
         if place in self.default:
             return None
         other = self.policy.arms(self.default).together()
-        return Lift.of(self.default_name, self.policy.arm(place), other, self.terms)
+        groups = self._sides([place], self.default)
+        return Lift.of(self.default_name, self.policy.arm(place), other, self.terms, groups)
 
-    def over_holdout(self, arm: Cells) -> Lift | None:
-        """Over the held-out units; None while there are none."""
+    def over_holdout(self, places: Sequence[int]) -> Lift | None:
+        """Some arms together over the held-out units; None while there are none."""
         if not self.held_out.n.sum():
             return None
-        return Lift.of("holdout", arm, self.held_out, self.terms, propensities=False)
+        arm, count = self.policy.arms(places).together(), len(self.arms)
+        groups = self._sides(places, range(count, 2 * count))
+        return Lift.of("holdout", arm, self.held_out, self.terms, groups, propensities=False)
+
+    @property
+    def returning(self) -> float | None:
+        """The design effect of units that return, over all arms; None where no groups are kept."""
+        count, (n, r, r2, *_) = len(self.arms), self.groups
+        return pooled(np.stack([n, r, r2])[..., :count]) if self.grouped else None
+
+    def _sides(self, one: Sequence[int], other: Sequence[int]) -> Sides | None:
+        return (side(self.groups, one), side(self.groups, other)) if self.grouped else None
 
     @property
     def default_name(self) -> str:
@@ -123,6 +140,7 @@ class Panel:
         for place in active:
             if place != leader:
                 contrast = Contrast.of(self.policy.arm(place), first).total()
-                more = difference_sequence(contrast, self.terms.alpha / pairs, self.spread.factor)
+                _, factor = factors(contrast, self._sides([place], [leader]), self.spread.factor)
+                more = difference_sequence(contrast, self.terms.alpha / pairs, factor)
                 found.append(Rival(self.arms[place].name, Interval.of(more)))
         return found

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from croupier.core.arms.deconfounded import deconfound
+from croupier.core.arms.design_effect import pooled
 from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.leaders import Leaders
 from croupier.core.arms.panels import FloatArray
@@ -27,7 +28,8 @@ class Thompson(Allocation, frozen=True, tag="thompson"):
 
     With `deconfounded` the posterior is made of effects within periods, so that a base rate which
     moves favours no arm for having been shown in good times. With `overdispersed` it is as wide as
-    arms' means scatter over periods: n, Σr and Σr² are divided by Pearson's factor φ.
+    arms' means scatter over periods: n, Σr and Σr² are divided by Pearson's factor φ,
+    and by what groups of units scatter more than they should, where these are kept.
 
     Source: Thompson 1933; Russo et al. 2018, A Tutorial on Thompson Sampling; Qin & Russo 2022.
     """
@@ -49,7 +51,8 @@ class Thompson(Allocation, frozen=True, tag="thompson"):
         tried, columns = table.periods(watermark, period, self.age_weight)
         sums = deconfound(columns, *bounds) if self.deconfounded else columns.sum(axis=1)
         if self.overdispersed:
-            sums = sums / dispersion(*columns).factor
+            returning = max(pooled(table.groups.read(tried)[:3]), 1.0)
+            sums = sums / (dispersion(*columns).factor + returning - 1.0)
         known = dict(zip(tried, sums.T.tolist(), strict=True))
         n, r, r2 = zip(*(known.get(arm, (0.0, 0.0, 0.0)) for arm in arms), strict=True)
         return Reading(n, r, r2)

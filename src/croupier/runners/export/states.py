@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from croupier.config.backends import Backends
+from croupier.core.arms.groups import split_stratum
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.columns import Column
 from croupier.core.declarations import Declarations
@@ -67,7 +68,8 @@ def export_states(
     for name in names:
         days: dict[int, list[tuple[StateKey, Sums]]] = defaultdict(list)
         for key, sums in backends.states.load(name).sums.items():
-            days[day_of(key.period)].append((key, sums))
+            if split_stratum(key.stratum)[0] is None:  # groups of units are of no day
+                days[day_of(key.period)].append((key, sums))
         arms = declarations.arms(name).arms
         for day in filter(span.holds, sorted(days)):
             with files.day(day) as tables:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from croupier.core.arms.best import best_student
 from croupier.core.estimate.surrogate import Surrogate, drifts
-from croupier.core.worlds.late import held
+from croupier.core.worlds.late import PAST, RATES, SCATTER, TRIALS, WORTH, held
 
 WEIGHTS = np.array([0.2, 1.1])
 Floats = NDArray[np.float64]
@@ -60,6 +61,25 @@ def test_what_is_published_holds_the_late_mean_as_often_as_it_says() -> None:
     certain, published = held(3_000, 400, seed=1)
     assert 0.936 <= published <= 0.964
     assert certain < 0.8
+
+
+@pytest.mark.long
+def test_independent_doubts_are_nearer_to_the_joint_posterior_than_none() -> None:
+    """Errors of several arms go together: P(best), against 4,000 samples of the joint posterior."""
+    dice, gaps = np.random.default_rng(3), []
+    for _ in range(200):
+        x = (dice.random((400, 2)) < PAST).astype(np.float64)
+        fit = Surrogate.fit(x, x @ WORTH + dice.normal(0.1, SCATTER, 400))
+        own = (RATES * (1.0 - RATES)) @ fit.weights**2 / TRIALS
+        weights = dice.multivariate_normal(fit.weights, fit.covariance, 4_000)
+        drawn = RATES @ weights.T + dice.normal(size=(3, 4_000)) * np.sqrt(own)[:, None]
+        joint = np.bincount(drawn.argmax(axis=0), minlength=3) / 4_000
+        for variance in (own, own + fit.doubt(RATES)):
+            best = best_student(RATES @ fit.weights, np.sqrt(variance), np.full(3, 1e9))
+            gaps.append(best - joint)
+    certain, doubting = (np.sqrt(np.mean(np.square(gaps[k::2]))) for k in (0, 1))
+    assert doubting < 0.07
+    assert certain > 0.1
 
 
 def test_a_few_runs_are_held_where_they_would_not_be() -> None:

@@ -30,7 +30,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _deconfounded(50 if quick else 400)
     yield _slow()
     yield _late(200 if quick else 3_000)
-    yield from _returning(200 if quick else 2_000)
+    yield from _returning(1_000 if quick else 2_000)
 
 
 def _false_winners(runs: int) -> Iterator[Row]:

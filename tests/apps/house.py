@@ -174,7 +174,7 @@ class House:
         self.until(lambda page: page["open"] > 0 or page["late"] > 0, name)
         self.later()
         page = self.until(lambda page: page["open"] == 0, name)
-        self.later()
+        self.later(10_000)
         return page
 
     def until(self, holds: Callable[[dict[str, Any]], bool], name: str = NAME) -> dict[str, Any]:

@@ -21,6 +21,19 @@ def test_a_data_file_and_its_server_say_the_same(croupier: CommandLine, shop: Pa
     assert "shares against propensities: p = " in table
 
 
+def test_groups_of_units_are_spoken_of_where_they_are_kept(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    data, said = tmp_path / "croupier.db", "over groups of units: "
+    for toml, spoken in ((SINGLE, False), (SINGLE.replace("holdout = 0.0", "holdout = 0.5"), True)):
+        with a_house(data, toml) as house:
+            for number in range(8):
+                house.trial(f"u-{number}", "click")
+            house.settle()
+        found = croupier("estimates", NAME, "--data", data)
+        assert (said in found.out) == spoken
+
+
 def test_what_cannot_be_asked_is_said(croupier: CommandLine, shop: Path) -> None:
     unknown = croupier("estimates", "nope", "--data", shop / "croupier.db")
     assert (unknown.code, "expected top-button" in unknown.err) == (2, True)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from croupier.core.arms.groups import group_stratum
+from croupier.core.arms.groups import group_stratum, split_stratum
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.arms.table import ArmTable
+from croupier.core.arms.table import ArmTable, totals
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast
@@ -79,6 +79,20 @@ def test_a_trial_stands_in_its_units_group_too() -> None:
         place = StateKey("b", 1, 0, 1, group_stratum(bytes([3]), stratum), 0)
         assert groups.pop(place) == Sums.of(value, 0.5)  # weighed by 1/√0.25
     assert not groups
+
+
+def test_groups_add_up_to_what_they_are_groups_of() -> None:
+    trials = [seen(place, ("policy", "holdout")[place % 3 == 0]) for place in range(300)]
+    found = totals(absorb(trials, book(SPEC)).sums.items())
+    whole = {place: sums for place, sums in found.items() if not place[2].startswith("group.")}
+    parts = totals(
+        (StateKey("b", arm, 0, 1, split_stratum(stratum)[1], 0), sums)
+        for (_, _, stratum, arm), sums in found.items()
+        if stratum.startswith("group.")
+    )
+    assert {place: sums[:3] for place, sums in parts.items()} == {
+        place: sums[:3] for place, sums in whole.items()
+    }
 
 
 @pytest.mark.parametrize(

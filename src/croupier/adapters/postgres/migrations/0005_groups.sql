@@ -15,8 +15,9 @@ BEGIN
   LOOP
     EXECUTE format('COMMENT ON COLUMN %I.stratum IS %L', told.table_name,
       'policy trains, holdout does not; beside them, of the same trials: policy:NAME:DIGEST and '
-      'holdout:NAME:DIGEST measure a guardrail, delay.NN counts delays, group.NN.STRATUM is of one of 64 '
-      'groups of units, for ever (period 0; not in arm_history and arm_totals). Never sum over strata');
+      'holdout:NAME:DIGEST measure a guardrail, policy:KIND:signal and holdout:KIND:signal hold '
+      'signals, delay.NN counts delays, group.NN.STRATUM is of one of 64 groups of units, for '
+      'ever (period 0; not in arm_history and arm_totals). Never sum over strata');
   END LOOP;
 END
 $$;

@@ -7,10 +7,11 @@ CREATE VIEW arm_totals AS
   SELECT s.experiment, s.reward_version, s.stratum, s.arm, a.name, a.status,
          sum(s.n) AS n, sum(s.r) / 1e6 AS reward_sum, sum(s.r) / nullif(sum(s.n), 0) / 1e6 AS mean
   FROM arm_states AS s LEFT JOIN arms AS a USING (experiment, arm)
+  WHERE NOT starts_with(s.stratum, 'group.')
   GROUP BY s.experiment, s.reward_version, s.stratum, s.arm, a.name, a.status;
 
 COMMENT ON TABLE arms IS 'Arms by number: numbers are for ever, arms that were removed stay';
-COMMENT ON VIEW arm_totals IS 'Trials and rewards of each arm over all slots and periods, in units of reward; stratum policy trains';
+COMMENT ON VIEW arm_totals IS 'Trials and rewards of each arm and stratum over all slots and periods, in units of reward; only stratum policy trains';
 COMMENT ON TABLE arm_states IS 'What is known of an arm in one period: exact sums in whole millionths, w = 1/propensity. Never write to it';
 COMMENT ON TABLE arm_history IS 'An arm after a commit that changed it, summed over all periods; goes with its commit';
 COMMENT ON TABLE commits IS 'One step of learning that changed arms. May be deleted by age, arm_history with it';
@@ -37,7 +38,11 @@ BEGIN
       ('', 'status', 'active, paused or removed'),
       ('', 'slot', 'Slot that it was shown in, from 0'),
       ('', 'reward_version', 'Which reward the trials are valued by; the newest counts'),
-      ('', 'stratum', 'policy trains, holdout does not'),
+      ('', 'stratum',
+       'policy trains, holdout does not; beside them, of the same trials: policy:NAME:DIGEST and '
+       'holdout:NAME:DIGEST measure a guardrail, policy:KIND:signal and holdout:KIND:signal hold '
+       'signals, delay.NN counts delays, group.NN.STRATUM is of one of 64 groups of units, for '
+       'ever (period 0; not in arm_history and arm_totals). Never sum over strata'),
       ('', 'period', 'Start of the period, ms since 1970 UTC'),
       ('', 'n', 'Trials'),
       ('', 'r', 'Sum of rewards, 1e-6'),
@@ -50,7 +55,7 @@ BEGIN
       ('', 'reward_sum', 'Sum of rewards'),
       ('', 'mean', 'Reward a trial'),
       ('', 'commit', 'Which commit'),
-      ('', 'scope', 'Which process: learn, join.N or observe.N'),
+      ('', 'scope', 'Which process: learn, join.N, observe.N or source.NAME'),
       ('', 'partition', 'Partition of its topic'),
       ('', 'position', 'Offset that is read next'),
       ('', 'watermark', 'Log time that it has come to, ms since 1970 UTC'),
@@ -67,7 +72,10 @@ BEGIN
       ('ids', 'id', 'Id of the observation'),
       ('ids', 'at', 'Its time, ms since 1970 UTC'),
       ('snapshots', 'at', 'When it was published, ms since 1970 UTC'),
-      ('counts', 'name', 'observations, repeat, holdout, pinned, default, late, stale or imported'),
+      ('counts', 'experiment', 'Name of the experiment, or source:NAME'),
+      ('counts', 'name',
+       'observations, repeat, holdout, pinned, default, late, stale or imported; of a source: records, '
+       'events, dead, lost, and why one was skipped or refused'),
       ('counts', 'value', 'How many')
     ) AS w (of_table, column_name, meaning)
       ON w.column_name = c.column_name AND w.of_table IN ('', c.table_name)

@@ -61,13 +61,13 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
     panel = Panel(known)
     checked = panel.balance()
     lines = [_line(panel, checked, place) for place in range(len(panel.arms))]
-    whole, held = panel.policy.together(), panel.over_holdout(range(len(panel.arms)))
+    held = panel.over_holdout(range(len(panel.arms)))
     lifts = [held, *(each for line in lines for each in (line.lift, line.lift_holdout))]
     return Estimates(
         name=known.declaration.spec.name,
         reward_version=known.declaration.reward_version,
         periods=len({start for start, _ in panel.periods}),
-        trials=round(float(whole.n.sum())),
+        trials=round(float(panel.policy.n.sum())),
         arms=lines,
         holdout=held,
         dispersion=panel.spread.phi,

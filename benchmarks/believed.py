@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.report import Row, at_least, at_most
+from benchmarks.slow_arms import late, slow
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
@@ -16,9 +17,7 @@ from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
 from croupier.core.estimate.returning import factors
 from croupier.core.worlds.batches import merged, play, thompson_shares
-from croupier.core.worlds.late import held
 from croupier.core.worlds.returning import Returning, play_returning
-from croupier.core.worlds.slow import Counting, delays, play_slow
 
 HOURS, VISITORS = 336, 500
 
@@ -29,8 +28,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _ratio(1_000 if quick else 4_000)
     yield from _refreshes(400 if quick else 4_000)
     yield from _deconfounded(50 if quick else 400)
-    yield _slow()
-    yield _late(200 if quick else 3_000)
+    yield from slow()
+    yield late(200 if quick else 3_000)
     yield from _returning(200 if quick else 2_000)
 
 
@@ -177,28 +176,3 @@ def _returning_winners(runs: int) -> Row:
     plain, found = np.concatenate(false, axis=1).mean(axis=1).tolist()
     note = f"{runs} runs of 336 hours, each unit every tenth hour; without groups {plain:.1%}"
     return at_most("false winners A/A where units return", "share", found, 0.05, note)
-
-
-def _slow() -> Row:
-    laws, rates = np.stack([delays(0.0, 14), delays(4.0, 14)]), np.array([0.04, 0.05])
-
-    def last_week(counting: Counting) -> float:
-        return float(play_slow(rates, laws, 30, 1_000, counting, seed=1)[:, -7:, 1].mean())
-
-    note = (
-        "300 runs, 1,000 a day, window 14 days, 4 % at once against 5 % after 4 days; waiting "
-        f"{last_week('when over'):.2f}, silence taken for failure {last_week('all at once'):.2f}"
-    )
-    return at_least(
-        "last week's share of the better, slow arm", "share", last_week("as exposed"), 0.95, note
-    )
-
-
-def _late(runs: int) -> Row:
-    certain, published = held(runs, 400, seed=1)
-    note = (
-        f"{runs} runs, weights of two signals fitted on 400 matured trials, 4,000 trials an arm; "
-        f"weights taken as certain: {certain:.1%}"
-    )
-    what = "late means within 95 % intervals of what is published"
-    return at_least(what, "share", float(published), 0.93, note)

@@ -93,7 +93,7 @@ def test_arms_are_compared_slot_by_slot() -> None:
     second = {
         key._replace(slot=1): Sums(*(2 * each for each in sums)) for key, sums in told.rows.items()
     }
-    panel = Panel(msgspec.structs.replace(told, rows=told.rows | second))
+    panel = Panel(msgspec.structs.replace(told, rows={**told.rows, **second}))
     once = cells.n[:, 0].tolist()
     assert panel.compared.n[:, 0].tolist() == once + [2 * each for each in once]
     assert panel.policy.n[:, 0].tolist() == [k * each for each in once for k in (1, 2)]

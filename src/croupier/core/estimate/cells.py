@@ -133,3 +133,16 @@ class Cells(NamedTuple):
         factor = np.where(several, worth, 0.0) / np.where(several, worth - 1.0, 1.0)
         weighted = factor * scatter / np.where(self.n > 0, self.w2, 1.0)
         return np.maximum(weighted, within(self.n, self.r, self.r2, -1))
+
+
+def before(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+    """Of each period, the value of the last one before it that is known; of the first its own.
+
+    >>> before(np.array([0.5, 0.4, 0.3]), np.array([True, False, True])).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    places = np.where(known, np.arange(values.shape[-1]), -1)
+    last = np.maximum.accumulate(places, axis=-1)
+    last = np.concatenate([np.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)
+    found = np.take_along_axis(values, np.maximum(last, 0), axis=-1)
+    return np.asarray(np.where(last >= 0, found, values))

@@ -3,11 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.cells import Cells, before
 
 ALPHA = 0.05
 """How often an interval may be wrong."""
@@ -133,17 +132,8 @@ def _sizes(arm: Cells, other: Cells) -> FloatArray:
     both = (arm.n > 0) & (other.n > 0)
     n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
     own = np.sqrt(n1 * n0) / 2.0
-    sizes = np.where(arm.steady() & other.steady(), own, (n1 + n0) * _before(own / (n1 + n0), both))
+    sizes = np.where(arm.steady() & other.steady(), own, (n1 + n0) * before(own / (n1 + n0), both))
     return np.asarray(np.where(both, sizes, 0.0))
-
-
-def _before(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
-    """Of each period, the value of the last one before it that is known; of the first its own."""
-    places = np.where(known, np.arange(values.shape[-1]), -1)
-    last = np.maximum.accumulate(places, axis=-1)
-    last = np.concatenate([np.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)
-    found = np.take_along_axis(values, np.maximum(last, 0), axis=-1)
-    return np.asarray(np.where(last >= 0, found, values))
 
 
 def _alike(arm: Cells, other: Cells) -> FloatArray:

@@ -54,7 +54,9 @@ class Panel:
         self.held_out = compared.arms(slice(len(self.arms), None)).together().plain()
         self.groups = Cells.by_group(rows, strata)
         self.grouped = bool(self.groups.n.any())
-        self.trials = self.policy.n.sum(axis=-1) / self.slots
+        trials = self.policy.n.sum(axis=-1, keepdims=True) / self.slots
+        since = np.maximum.accumulate(self.policy.n > 0, axis=0)  # it was shown in any slot
+        self.trials = np.where(since, trials, 0.0)[by_slot]
         names = [arm.name for arm in self.arms]
         self.default = [names.index(name) for name in spec.defaults if name in names]
         self.spread = dispersion(self.policy.n, self.policy.r, self.policy.r2)

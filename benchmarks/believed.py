@@ -9,16 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.report import Row, at_least, at_most
+from benchmarks.slow_arms import late, slow
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
 from croupier.core.estimate.returning import factors
-from croupier.core.worlds.batches import play, thompson_shares
-from croupier.core.worlds.late import held
+from croupier.core.worlds.batches import merged, play, thompson_shares
 from croupier.core.worlds.returning import Returning, play_returning
-from croupier.core.worlds.slow import Counting, delays, play_slow
 
 HOURS, VISITORS = 336, 500
 
@@ -27,9 +26,10 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _false_winners(100 if quick else 2_000)
     yield from _coverage(2_000 if quick else 8_000)
     yield from _ratio(1_000 if quick else 4_000)
+    yield from _refreshes(400 if quick else 4_000)
     yield from _deconfounded(50 if quick else 400)
-    yield _slow()
-    yield _late(200 if quick else 3_000)
+    yield from slow()
+    yield late(200 if quick else 3_000)
     yield from _returning(1_000 if quick else 2_000)
 
 
@@ -49,7 +49,7 @@ def _false_winners(runs: int) -> Iterator[Row]:
 def winners(cells: Cells, dispersion: FloatArray | float = 1.0) -> FloatArray:
     """Whether a verdict was ever given, by run: the ratio's sequence excluded 1 when ripe."""
     arms = cells.arm(1), cells.arm(0)
-    found = ratio_sequence(Contrast.of(*arms).so_far(), dispersion=dispersion)
+    found = ratio_sequence(Contrast.of(*arms, propensities=True).so_far(), dispersion=dispersion)
     ripe = [np.cumsum(arm.r, -1) ** 2 >= LEAST_SUCCESSES * np.cumsum(arm.r2, -1) for arm in arms]
     return np.asarray(np.any(((found.low > 1) | (found.high < 1)) & ripe[0] & ripe[1], axis=-1))
 
@@ -74,7 +74,7 @@ def _coverage(runs: int) -> Iterator[Row]:
     note = f"{runs} runs of 50 batches of 200, 5.0 % against 5.5 %; the naive interval: {naive:.1%}"
     yield at_least("coverage of the losing arm's 95 % interval", "share", found, 0.94, note)
     yield at_most("the same, not too wide", "share", found, 0.96)
-    ratio = Contrast.of(cells.arm(1), cells.arm(0)).total().ratio()
+    ratio = Contrast.of(cells.arm(1), cells.arm(0), propensities=True).total().ratio()
     found = float(np.mean((ratio.low < 1.1) & (ratio.high > 1.1)))
     yield at_least("coverage of the lift's 95 % interval, same runs", "share", found, 0.94)
 
@@ -84,7 +84,7 @@ def _ratio(runs: int) -> Iterator[Row]:
     rates = np.stack([base, 1.05 * base], axis=1)
     cells = play(rates, 2_000, runs, np.random.default_rng(7))
     pair = cells.arm(1), cells.arm(0)
-    found = float(np.median(Contrast.of(*pair).total().ratio().value))
+    found = float(np.median(Contrast.of(*pair, propensities=True).total().ratio().value))
     pooled, weighted = (float(np.nanmedian(each(*pair))) for each in (pooled_ratio, weighted_ratio))
     note = (
         f"{runs} runs of 50 batches of 2,000, base rate 2 % to 10 %, true ratio 1.05: median "
@@ -93,6 +93,31 @@ def _ratio(runs: int) -> Iterator[Row]:
     yield at_most(
         "MH ratio, distance of its median from 1.05", "ratio", abs(found - 1.05), 0.01, note
     )
+
+
+def _refreshes(runs: int) -> Iterator[Row]:
+    """Shares that follow outcomes within each hour, in which the base rate rises."""
+    rates = np.tile(np.linspace(0.02, 0.10, 10), 50)[:, None] * np.array([1.0, 1.1])
+    cells = merged(play(rates, 100, runs, np.random.default_rng(8)), 10)
+    pair = cells.arm(1), cells.arm(0)
+    ratio = Contrast.of(*pair, propensities=True).total().ratio()
+    median, plain = (
+        float(np.median(each)) for each in (ratio.value, Contrast.of(*pair).total().ratio().value)
+    )
+    what = "10 refreshes an hour, the rate rising in it"
+    note = (
+        f"{runs} runs of 50 hours of 10 batches of 100, 2 % to 10 % in each hour, true ratio 1.10: "
+        f"median {median:.3f}; by plain means of an hour {plain:.3f}"
+    )
+    yield at_most(f"{what}: distance of the median", "ratio", abs(median - 1.1), 0.01, note)
+    found = float(np.mean((ratio.low < 1.1) & (ratio.high > 1.1)))
+    yield at_least(f"{what}: coverage", "share", found, 0.94)
+    alike, flags = np.full((1_000, 2), 0.05), []
+    for seed in range(max(runs // 500, 1)):
+        cells = play(alike, 50, min(runs, 500), np.random.default_rng(seed))
+        flags.append(winners(merged(cells, 10)))
+    rate = float(np.mean(np.concatenate(flags)))
+    yield at_most("false winners A/A, 10 refreshes an hour, 100 looks", "share", rate, 0.05)
 
 
 def _deconfounded(runs: int) -> Iterator[Row]:
@@ -128,7 +153,7 @@ def _returning(runs: int) -> Iterator[Row]:
             for _ in range(runs // 100):
                 world = Returning(4_800, 10 / 48, alike)
                 cells, hourly = play_returning(rates, world, 100, dice, floor=floor)
-                total = Contrast.of(cells.arm(1), cells.arm(0)).total()
+                total = Contrast.of(cells.arm(1), cells.arm(0), propensities=True).total()
                 whole = Cells(*(each.sum(axis=1) for each in hourly))
                 once, _ = factors(total, (whole.arm(1), whole.arm(0)), 1.0)
                 found = total.ratio(), total.ratio(dispersion=once)
@@ -145,34 +170,9 @@ def _returning_winners(runs: int) -> Row:
     for _ in range(runs // 20):
         cells, hourly = play_returning(rates, Returning(2_000, 0.1, 0.1), 20, dice)
         by_then = Cells(*(np.cumsum(each, axis=1) for each in hourly))
-        so_far = Contrast.of(cells.arm(1), cells.arm(0)).so_far()
+        so_far = Contrast.of(cells.arm(1), cells.arm(0), propensities=True).so_far()
         _, always = factors(so_far, (by_then.arm(1), by_then.arm(0)), 1.0)
         false.append([winners(cells), winners(cells, always)])
     plain, found = np.concatenate(false, axis=1).mean(axis=1).tolist()
     note = f"{runs} runs of 336 hours, each unit every tenth hour; without groups {plain:.1%}"
     return at_most("false winners A/A where units return", "share", found, 0.05, note)
-
-
-def _slow() -> Row:
-    laws, rates = np.stack([delays(0.0, 14), delays(4.0, 14)]), np.array([0.04, 0.05])
-
-    def last_week(counting: Counting) -> float:
-        return float(play_slow(rates, laws, 30, 1_000, counting, seed=1)[:, -7:, 1].mean())
-
-    note = (
-        "300 runs, 1,000 a day, window 14 days, 4 % at once against 5 % after 4 days; waiting "
-        f"{last_week('when over'):.2f}, silence taken for failure {last_week('all at once'):.2f}"
-    )
-    return at_least(
-        "last week's share of the better, slow arm", "share", last_week("as exposed"), 0.95, note
-    )
-
-
-def _late(runs: int) -> Row:
-    certain, published = held(runs, 400, seed=1)
-    note = (
-        f"{runs} runs, weights of two signals fitted on 400 matured trials, 4,000 trials an arm; "
-        f"weights taken as certain: {certain:.1%}"
-    )
-    what = "late means within 95 % intervals of what is published"
-    return at_least(what, "share", float(published), 0.93, note)

@@ -20,10 +20,14 @@ _BATCH = 16
 
 
 class Peer(NamedTuple):
-    """A bandit of so many arms: `decide()` names one, `learn(arm, reward)` tells of one trial."""
+    """A bandit of so many arms: `decide()` names one, `learn(arm, reward)` tells of one trial.
+
+    `waits` says whether it may decide again before it is told.
+    """
 
     decide: Callable[[], int]
     learn: Callable[[int, bool], object]
+    waits: bool = True
 
 
 def peers(arms: int, seed: int) -> tuple[dict[str, Peer], list[Skipped]]:
@@ -86,6 +90,36 @@ def _river(arms: int, seed: int) -> Peer:
     return Peer(lambda: int(policy.pull(names)), policy.update)
 
 
+def _bayesianbandits(arms: int, seed: int) -> Peer:
+    """The chance of a success, of its Dirichlet over failure and success."""
+    from bayesianbandits import (  # type: ignore[import-not-found,unused-ignore]
+        Agent,
+        Arm,
+        DirichletClassifier,
+        ThompsonSampling,
+    )
+
+    names = range(arms)
+    prior = {0: 1.0, 1: 1.0}
+    agent = Agent(
+        [
+            Arm(
+                name,
+                reward_function=lambda drawn: drawn[..., 1],
+                learner=DirichletClassifier(prior),
+            )
+            for name in names
+        ],
+        ThompsonSampling(),
+        random_seed=seed,
+    )
+
+    def learn(arm: int, reward: bool) -> None:
+        agent.select_for_update(arm).update(np.array([int(reward)]))
+
+    return Peer(lambda: int(agent.pull()[0]), learn)
+
+
 def _gittins(arms: int, seed: int) -> Peer:
     """It has no Thompson sampling: its own engine; a decision and its outcome belong together."""
     import gittins  # type: ignore[import-not-found,unused-ignore]
@@ -109,7 +143,7 @@ def _gittins(arms: int, seed: int) -> Peer:
         gittins.learn(state, last, float(reward), began + count)
         last = ""
 
-    return Peer(decide, learn)
+    return Peer(decide, learn, waits=False)
 
 
 _MAKERS: Mapping[str, Callable[[int, int], Peer]] = {
@@ -117,5 +151,6 @@ _MAKERS: Mapping[str, Callable[[int, int], Peer]] = {
     "stdlib betavariate": _stdlib,
     "mabwiser": _mabwiser,
     "river": _river,
+    "bayesianbandits": _bayesianbandits,
     "gittins (its own policy; learning included)": _gittins,
 }

@@ -2,12 +2,12 @@
 
 All meet the same visits with the same luck. Ours go through the whole ring: they learn when a
 session's story has closed, half an hour later, from reports that may be lost or late. The peers
-are told the outcome of each visit at once, once, and truly, and see each visit as a trial. Luck
-weighs more than the library: means of three histories, with their spread.
+are told the outcome of each visit once and truly, at once or as late as ours, and see each visit
+as a trial. Luck weighs more than the library: means of three histories, with their spread.
 """
 
 import statistics
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -39,16 +39,15 @@ def rows(*, quick: bool) -> Iterator[Row | Skipped]:
         for seed in seeds:
             for label, regret in _ours(world, visits, seed).items():
                 ours[label].append(regret)
-            found, _ = peers(len(RATES), seed)
-            for label, peer in {**found, "our own weights": _weights(seed)}.items():
-                theirs[label].append(_play(world, peer, visits, seed))
-        numpys = statistics.mean(theirs["numpy rng.beta(a, b).argmax()"])
+            for label, regret in _theirs(world, visits, seed).items():
+                theirs[label].append(regret)
+        numpys = statistics.mean(theirs["numpy rng.beta(a, b).argmax(), told at once"])
         for label, regrets in ours.items():
             what = f"regret, {name}, {label}"
             yield Row(what, "of even", statistics.mean(regrets), "numpy, told at once", numpys)
         best = ours["thompson"]
         for label, regrets in theirs.items():
-            against = f"{label}, told at once; {_spread(best)}, {_spread(regrets)}"
+            against = f"{label}; {_spread(best)}, {_spread(regrets)}"
             mean = statistics.mean(regrets)
             yield Row(f"regret, {name}, thompson", "of even", statistics.mean(best), against, mean)
     yield from (Skipped(f"regret, {each.what}", each.why) for each in missing)
@@ -86,14 +85,29 @@ def _weights(seed: int) -> Peer:
     return Peer(lambda: int(rng.choice(len(RATES), p=weights)), learn)
 
 
-def _play(world: World, peer: Peer, visits: int, seed: int) -> float:
+def _theirs(world: World, visits: int, seed: int) -> dict[str, float]:
+    """The same of the peers, told at once and, if they can wait, as late as ours."""
+    late = parse_settings(toml("worlds", len(RATES))).experiments[0].longest_story
+    regrets = {}
+    for wait, told in ((0, "told at once"), (late, "told as late as ours")):
+        found, _ = peers(len(RATES), seed)
+        for label, peer in {**found, "our own weights": _weights(seed)}.items():
+            if peer.waits or not wait:
+                regrets[f"{label}, {told}"] = _play(world, peer, visits, seed, wait)
+    return regrets
+
+
+def _play(world: World, peer: Peer, visits: int, seed: int, wait: int = 0) -> float:
     fate = world.visits(visits, np.random.default_rng(seed))
     truth = world.change.rates(list(RATES), fate.at.astype(np.float64))
     wins = (fate.luck[:, None] < truth).tolist()
     shown = np.empty(visits, dtype=np.int64)
-    for number, won in enumerate(wins):
+    untold: deque[tuple[int, int, bool]] = deque()
+    for number, (at, won) in enumerate(zip(fate.at.tolist(), wins, strict=True)):
+        while untold and untold[0][0] + wait <= at:
+            peer.learn(*untold.popleft()[1:])
         arm = peer.decide()
-        peer.learn(arm, won[arm])
+        untold.append((at, arm, won[arm]))
         shown[number] = arm
     course = Course(truth, fate.at * STEPS // (int(fate.at[-1]) + 1), STEPS)
     return float(course.regret(shown)[-1] / course.uniform_regret()[-1])

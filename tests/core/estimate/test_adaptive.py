@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from croupier.core.estimate.adaptive import adaptive_mean
+from croupier.core.estimate.cells import Cells
 from croupier.core.worlds.batches import play
 
 
@@ -22,3 +23,14 @@ def test_with_even_shares_it_is_the_plain_mean() -> None:
     arm = cells.arm(0)
     found = adaptive_mean(arm, cells.n.sum(axis=-1))
     assert float(found.value[0]) == pytest.approx(float(arm.r.sum() / arm.n.sum()), abs=0.01)
+
+
+def test_where_shares_move_a_period_weighs_as_the_one_before() -> None:
+    """Γ₁ = 10 and Γ₂ = 100 · 0.1 + 9 − 0.1 · 110 = 8, both by h₁: 18 of 200 trials."""
+    columns = (
+        (50, 80), (5, 8), (5, 8), (100, 110), (200, 200), (10, 9), (20, 14), (20, 14),
+    )  # fmt: skip
+    arm = Cells(*(np.array(each, dtype=np.float64) for each in columns))
+    found = adaptive_mean(arm, np.array([100.0, 100.0]))
+    assert arm.steady().tolist() == [True, False]
+    assert float(found.value) == pytest.approx(0.09)

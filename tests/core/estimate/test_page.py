@@ -4,8 +4,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from croupier.core.arms.sums import Sums
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.page import estimates
+from croupier.core.estimate.panel import Panel
 from croupier.core.records import Arm
 from croupier.core.worlds.batches import play
 from tests.core.estimate.played import HOUR, known, one, rows, steady
@@ -82,6 +84,19 @@ def test_the_holdout_is_compared_within_the_same_periods() -> None:
     assert found.holdout.weighted_ratio is None
     assert (found.holdout.ratio.low or 0.0) > 1.0
     assert found.arms[1].lift_holdout is not None
+
+
+def test_arms_are_compared_slot_by_slot() -> None:
+    """A contrast asks for the shares of the period before: those of the same slot."""
+    cells = run([0.05, 0.06], periods=3)
+    told = known(cells)
+    second = {
+        key._replace(slot=1): Sums(*(2 * each for each in sums)) for key, sums in told.rows.items()
+    }
+    panel = Panel(msgspec.structs.replace(told, rows={**told.rows, **second}))
+    once = cells.n[:, 0].tolist()
+    assert panel.compared.n[:, 0].tolist() == once + [2 * each for each in once]
+    assert panel.policy.n[:, 0].tolist() == [k * each for each in once for k in (1, 2)]
 
 
 def test_a_removed_arm_is_shown_and_judged_by_nobody() -> None:

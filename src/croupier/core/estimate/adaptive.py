@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.cells import Cells, before
 from croupier.core.estimate.contrast import ALPHA, Between
 
 
@@ -15,10 +15,11 @@ def adaptive_mean(
 
     `trials` are the N_t of all arms in each period, shape (…, T). With m the arm's mean before the
     period, Γ_t = N_t m + Σwr − m Σw sums the scores of the period's decisions: right on average
-    whatever m is. e_t = n / Σw is the period's propensity, and h_t = √e_t makes scores of a period
-    that rarely showed the arm, which scatter by 1/e_t, count no more than they know. The variance
-    is se² = Σ h_t² Σ (score − Q)² / (Σ h_t N_t)², from the same sums. Where rewards are `positive`
-    (never below 0) the interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
+    whatever m is. e_t = n / Σw is the period's propensity (where it moved meanwhile, that of the
+    period before: its own knows of its luck), and h_t = √e_t makes scores of a period that rarely
+    showed the arm, which scatter by 1/e_t, count no more than they know. The variance is se² =
+    Σ h_t² Σ (score − Q)² / (Σ h_t N_t)², from the same sums. Where rewards are `positive` (never
+    below 0) the interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
 
     It takes the arm's mean to be the same in all periods; where the base rate moves it is a mean
     over them, weighted by h. Not known before the first trial.
@@ -55,9 +56,7 @@ def adaptive_mean(
 
 
 def _propensities(arm: Cells) -> FloatArray:
-    """Of each period, n / Σw; one without trials has the last known (or else the first)."""
+    """Of each period, n / Σw; where it moved, or nothing was drawn, the last known before."""
     drawn = arm.n > 0
-    here = np.where(drawn, np.arange(arm.n.shape[-1]), 0)
-    last = np.maximum.accumulate(here, axis=-1)
     own = np.divide(arm.n, arm.w, out=np.ones_like(arm.n), where=drawn)
-    return np.take_along_axis(own, last, axis=-1)
+    return np.where(drawn & arm.steady(), own, before(own, drawn))

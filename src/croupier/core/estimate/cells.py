@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.core.arms.groups import GROUPS, split_stratum
 from croupier.core.arms.panels import FloatArray
@@ -12,6 +13,8 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.reward import MICRO
 
 _UNITS = np.array([float(MICRO) ** power for power in (0, 1, 2, 1, 2, 2, 3, 4)])
+
+_ROUNDING, _SEVERAL = 1e-9, 1.5
 
 
 class Cells(NamedTuple):
@@ -85,6 +88,10 @@ class Cells(NamedTuple):
         """The periods of one arm: shape (…, T, K) → (…, T)."""
         return Cells(*(each[..., place] for each in self))
 
+    def lines(self, lines: Sequence[int]) -> "Cells":
+        """Some periods, or all in another order: shape (T, K) → (t, K)."""
+        return Cells(*(each[lines] for each in self))
+
     def together(self) -> "Cells":
         """All arms as if they were one: shape (…, T, K) → (…, T)."""
         return Cells(*(each.sum(axis=-1) for each in self))
@@ -93,6 +100,49 @@ class Cells(NamedTuple):
         """Periods last: shape (T, K) → (K, T)."""
         return Cells(*(each.T for each in self))
 
+    def plain(self) -> "Cells":
+        """The same trials, each with a weight of 1: as they came."""
+        return Cells(self.n, self.r, self.r2, self.n, self.n, self.r, self.r, self.r2)
+
+    def mean(self) -> FloatArray:
+        """Σwr/Σw of each period (Hájek): that of all visits, whatever its shares did meanwhile."""
+        return self.wr / np.where(self.n > 0, self.w, 1.0)
+
+    def effective(self) -> FloatArray:
+        """(Σw)²/Σw²: so many trials of one weight would say as much (Kish); n where w is constant.
+
+        >>> two = Cells(*[np.array([each]) for each in (2.0, 1.0, 1.0, 12.0, 104.0, 2.0, 4.0, 4.0)])
+        >>> two.effective().round(2).tolist()
+        [1.38]
+        """
+        return self.w**2 / np.where(self.n > 0, self.w2, 1.0)
+
+    def steady(self) -> NDArray[np.bool_]:
+        """Whether all trials of a period had the same propensity."""
+        return np.asarray(self.n - self.effective() <= _ROUNDING * self.n)
+
     def variance(self) -> FloatArray:
-        """The variance of a reward, period by period, of one arm: shape (…, T)."""
-        return within(self.n, self.r, self.r2, -1)
+        """The variance of a reward, period by period, of one arm: shape (…, T).
+
+        Each trial counts alike, or by w², as in the variance of `mean`, if that is larger: a few
+        heavy trials that happened to fail do not seem to scatter, nor do many light ones.
+        """
+        worth, mean = self.effective(), self.mean()
+        scatter = np.maximum(self.w2r2 - 2.0 * mean * self.w2r + mean**2 * self.w2, 0.0)
+        several = worth > _SEVERAL
+        factor = np.where(several, worth, 0.0) / np.where(several, worth - 1.0, 1.0)
+        weighted = factor * scatter / np.where(self.n > 0, self.w2, 1.0)
+        return np.maximum(weighted, within(self.n, self.r, self.r2, -1))
+
+
+def before(values: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
+    """Of each period, the value of the last one before it that is known; of the first its own.
+
+    >>> before(np.array([0.5, 0.4, 0.3]), np.array([True, False, True])).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    places = np.where(known, np.arange(values.shape[-1]), -1)
+    last = np.maximum.accumulate(places, axis=-1)
+    last = np.concatenate([np.full_like(last[..., :1], -1), last[..., :-1]], axis=-1)
+    found = np.take_along_axis(values, np.maximum(last, 0), axis=-1)
+    return np.asarray(np.where(last >= 0, found, values))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.cells import Cells, before
 
 ALPHA = 0.05
 """How often an interval may be wrong."""
@@ -23,17 +23,20 @@ class Between(NamedTuple):
 class Contrast(NamedTuple):
     """What each period says of an arm (1) against another (0); periods add up.
 
-    gained = k n₀ Σr₁ / N and base = k n₁ Σr₀ / N with N = n₀ + n₁; noise₁ and noise₀ are their
-    variances, k² n₀² n₁ σ₁² / N² and k² n₁² n₀ σ₀² / N², and `alike` is their sum if both arms
-    scatter as they do together; size = k n₁ n₀ / N. All are 0 in a period that did not show both:
-    an arm that joined late is compared with what was shown beside it.
+    gained = s m₁ and base = s m₀, with m the arm's mean in the period, Σwr/Σw, w = 1/propensity;
+    noise₁ and noise₀ are their variances, s² σ²/e with e = (Σw)²/Σw² (n where w is constant), and
+    `alike` is their sum if both arms scatter as they do together; size = s. All are 0 in a period
+    that did not show both: an arm that joined late is compared with what was shown beside it.
 
-    k = 1 is Mantel and Haenszel's weighting. It errs under a bandit: the share of an unlucky arm
-    falls, so the periods in which it was unlucky outweigh those in which it might have recovered.
-    k = N / (2 √(n₀ n₁)) makes each trial of each period count the same, whatever the shares; then
-    the sum of errors is normal as it is when nobody adapts (batched least squares).
+    Where the propensities stood still in a period, m is Σr/n, and s = √(n₁ n₀)/2 makes each
+    trial of each period count the same, whatever the shares (batched least squares). Mantel and
+    Haenszel's s = n₁ n₀/(n₁ + n₀) errs under a bandit: the share of an unlucky arm falls, so the
+    periods in which it was unlucky outweigh those in which it might have recovered. Where the
+    propensities moved, the same holds within the period: Σr/n has stopped at bad luck, and √(n₁ n₀)
+    knows of it; so s is by the shares of the last period before that showed both.
 
-    Source: Zhang, Janson & Murphy 2020, Inference for Batched Bandits (arXiv 2002.03217).
+    Source: Zhang, Janson & Murphy 2020, Inference for Batched Bandits (arXiv 2002.03217); Hájek
+    1971 for m.
     """
 
     gained: FloatArray
@@ -44,30 +47,29 @@ class Contrast(NamedTuple):
     size: FloatArray
 
     @classmethod
-    def of(cls, arm: Cells, other: Cells, *, stabilised: bool = True) -> "Contrast":
-        """The contrast of each period, shape (…, T).
+    def of(cls, arm: Cells, other: Cells, *, propensities: bool = False) -> "Contrast":
+        """The contrast of each period in order of time, shape (…, T); w = 1 without `propensities`.
 
         A variance is that within the period, so that a base rate which moves does not count as
         noise, and it is unbiased in periods of two trials as in those of a million.
 
         >>> one = [Cells(np.array([n]), np.array([r]), *[np.array([r])] * 6)
         ...        for n, r in ((900.0, 90.0), (100.0, 8.0))]
-        >>> [round(float(each.size[0]), 1) for each in
-        ...  (Contrast.of(*one, stabilised=False), Contrast.of(*one))]
-        [90.0, 150.0]
+        >>> found = Contrast.of(*one)
+        >>> [round(float(each[0]), 1) for each in (found.size, found.gained, found.base)]
+        [150.0, 15.0, 12.0]
         """
-        both = (arm.n > 0) & (other.n > 0)
-        n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
-        k = (n1 + n0) / (2.0 * np.sqrt(n1 * n0)) if stabilised else 1.0
-        part1 = np.where(both, k * n0 / (n1 + n0), 0.0)
-        part0 = np.where(both, k * n1 / (n1 + n0), 0.0)
+        if not propensities:
+            arm, other = arm.plain(), other.plain()
+        size = _sizes(arm, other)
+        worth1, worth0 = (np.maximum(each.effective(), 1.0) for each in (arm, other))
         return cls(
-            part1 * arm.r,
-            part0 * other.r,
-            part1**2 * arm.n * arm.variance(),
-            part0**2 * other.n * other.variance(),
-            (part1**2 * arm.n + part0**2 * other.n) * _alike(arm, other),
-            part1 * arm.n,
+            size * arm.mean(),
+            size * other.mean(),
+            size**2 * arm.variance() / worth1,
+            size**2 * other.variance() / worth0,
+            size**2 * (1.0 / worth1 + 1.0 / worth0) * _alike(arm, other),
+            size,
         )
 
     def total(self) -> "Contrast":
@@ -123,6 +125,15 @@ class Contrast(NamedTuple):
 def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
     unknown = np.full_like(above, np.nan)
     return np.asarray(np.divide(above, below, out=unknown, where=below != 0))
+
+
+def _sizes(arm: Cells, other: Cells) -> FloatArray:
+    """s: how much each period counts, shape (…, T), whatever its own luck."""
+    both = (arm.n > 0) & (other.n > 0)
+    n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
+    own = np.sqrt(n1 * n0) / 2.0
+    sizes = np.where(arm.steady() & other.steady(), own, (n1 + n0) * before(own / (n1 + n0), both))
+    return np.asarray(np.where(both, sizes, 0.0))
 
 
 def _alike(arm: Cells, other: Cells) -> FloatArray:

@@ -70,9 +70,9 @@ class Lift(msgspec.Struct, frozen=True):
         """From the periods of both, shape (T,), and their `groups` of units, where these are kept.
 
         Causes of scatter add up: that over periods, and that between groups. Without
-        `propensities` none are weighted by.
+        `propensities` there is no second opinion.
         """
-        contrast = Contrast.of(arm, other)
+        contrast = Contrast.of(arm, other, propensities=True)
         periods, total = int((contrast.size > 0).sum()), contrast.total()
         once, always = factors(total, groups, terms.dispersion)
         alpha = terms.alpha / max(terms.comparisons, 1)

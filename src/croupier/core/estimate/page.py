@@ -61,13 +61,13 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
     panel = Panel(known)
     checked = panel.balance()
     lines = [_line(panel, checked, place) for place in range(len(panel.arms))]
-    whole, held = panel.policy.together(), panel.over_holdout(range(len(panel.arms)))
+    held = panel.over_holdout(range(len(panel.arms)))
     lifts = [held, *(each for line in lines for each in (line.lift, line.lift_holdout))]
     return Estimates(
         name=known.declaration.spec.name,
         reward_version=known.declaration.reward_version,
         periods=len({start for start, _ in panel.periods}),
-        trials=round(float(whole.n.sum())),
+        trials=round(float(panel.policy.n.sum())),
         arms=lines,
         holdout=held,
         dispersion=panel.spread.phi,
@@ -81,9 +81,9 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
 
 
 def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
-    arm, cells = panel.arms[place], panel.policy.arm(place)
+    arm, cells = panel.arms[place], panel.compared.arm(place)
     weight, best = panel.served.get(arm.number, (0.0, None))
-    mean = adaptive_mean(cells, panel.trials, positive=panel.terms.positive)
+    mean = adaptive_mean(cells, panel.trials[:, place], positive=panel.terms.positive)
     return ArmEstimate(
         arm=arm.name,
         status=arm.status,

@@ -47,10 +47,16 @@ class Panel:
         self.rows, both = rows, Cells.of(rows, strata)
         self.periods = Cells.periods(rows, strata)
         self.policy = both.arms(slice(len(self.arms)))
-        self.held_out = both.arms(slice(len(self.arms), None)).together()
+        # Slot by slot: what asks for the shares of the period before asks for those of its slot.
+        by_slot = sorted(range(len(self.periods)), key=lambda line: self.periods[line][::-1])
+        compared = both.lines(by_slot)
+        self.compared = compared.arms(slice(len(self.arms)))
+        self.held_out = compared.arms(slice(len(self.arms), None)).together().plain()
         self.groups = Cells.by_group(rows, strata)
         self.grouped = bool(self.groups.n.any())
-        self.trials = self.policy.n.sum(axis=-1) / self.slots
+        trials = self.policy.n.sum(axis=-1, keepdims=True) / self.slots
+        since = np.maximum.accumulate(self.policy.n > 0, axis=0)  # it was shown in any slot
+        self.trials = np.where(since, trials, 0.0)[by_slot]
         names = [arm.name for arm in self.arms]
         self.default = [names.index(name) for name in spec.defaults if name in names]
         self.spread = dispersion(self.policy.n, self.policy.r, self.policy.r2)
@@ -106,15 +112,17 @@ class Panel:
         """Over the default; None for the default itself."""
         if place in self.default:
             return None
-        other = self.policy.arms(self.default).together()
+        other = self.compared.arms(self.default).together()
         groups = self._sides([place], self.default)
-        return Lift.of(self.default_name, self.policy.arm(place), other, self.terms, groups)
+        return Lift.of(self.default_name, self.compared.arm(place), other, self.terms, groups)
 
     def over_holdout(self, places: Sequence[int]) -> Lift | None:
-        """Some arms together over the held-out units; None while there are none."""
+        """An arm, or several as they were shown, over the held-out units; None without any."""
         if not self.held_out.n.sum():
             return None
-        arm, count = self.policy.arms(places).together(), len(self.arms)
+        arm, count = self.compared.arms(places).together(), len(self.arms)
+        if len(places) > 1:
+            arm = arm.plain()
         groups = self._sides(places, range(count, 2 * count))
         return Lift.of("holdout", arm, self.held_out, self.terms, groups, propensities=False)
 
@@ -136,10 +144,11 @@ class Panel:
         """Every other arm in play, and how much more than the leader it may earn."""
         active = sorted(self.in_play)
         pairs = max(len(active) * (len(active) - 1) // 2, 1)
-        first, found = self.policy.arm(leader), []
+        first, found = self.compared.arm(leader), []
         for place in active:
             if place != leader:
-                contrast = Contrast.of(self.policy.arm(place), first).total()
+                arm = self.compared.arm(place)
+                contrast = Contrast.of(arm, first, propensities=True).total()
                 _, factor = factors(contrast, self._sides([place], [leader]), self.spread.factor)
                 more = difference_sequence(contrast, self.terms.alpha / pairs, factor)
                 found.append(Rival(self.arms[place].name, Interval.of(more)))

@@ -66,3 +66,17 @@ def play(
     w = 1.0 / shares
     wr = w * earned
     return Cells(shown, earned, earned, w * shown, w * w * shown, wr, w * wr, w * wr)
+
+
+def merged(cells: Cells, batches: int) -> Cells:
+    """Periods of so many batches each: (runs, T·batches, K) → (runs, T, K).
+
+    What is kept where the policy publishes more often than a period begins.
+
+    >>> cells = play(np.full((6, 2), 0.5), 10, 7, np.random.default_rng(1))
+    >>> merged(cells, 3).n.sum(axis=-1)[0].tolist()
+    [30.0, 30.0]
+    """
+    runs, periods, arms = cells.n.shape
+    shape = (runs, periods // batches, batches, arms)
+    return Cells(*(each.reshape(shape).sum(axis=2) for each in cells))

@@ -112,9 +112,9 @@ def test_shares_and_base_rate_that_move_within_a_period_do_not_move_the_ratio() 
 
 def test_where_shares_move_a_period_counts_by_the_shares_before() -> None:
     """Its own shares know of its luck; while they stand still they were known before."""
-    steady = drawn(np.array([10.0, 90.0]), np.array([1.0, 9.0]), np.array([10.0, 2.0]))
-    moved = steady._replace(w2=np.array([1000.0, 400.0]))
-    other = drawn(np.array([90.0, 10.0]), np.array([9.0, 1.0]), np.array([1.0, 2.0]))
+    n, r = np.array([10.0, 90.0]), np.array([1.0, 9.0])
+    steady, other = drawn(n, r, 100 / n), drawn(n[::-1], r[::-1], 100 / n[::-1])
+    moved = steady._replace(w2=2 * steady.w2)
     own, before = (Contrast.of(each, other, propensities=True).size for each in (steady, moved))
     assert own.tolist() == [15.0, 15.0]
     np.testing.assert_allclose(before, [15.0, 15.0])

@@ -33,7 +33,7 @@ class Contrast(NamedTuple):
     Haenszel's s = n₁ n₀/(n₁ + n₀) errs under a bandit: the share of an unlucky arm falls, so the
     periods in which it was unlucky outweigh those in which it might have recovered. Where the
     propensities moved, the same holds within the period: Σr/n has stopped at bad luck, and √(n₁ n₀)
-    knows of it; so s is by the shares of the last period before that showed both.
+    knows of it; so s is by the propensities n/Σw of the last period before that showed both.
 
     Source: Zhang, Janson & Murphy 2020, Inference for Batched Bandits (arXiv 2002.03217); Hájek
     1971 for m.
@@ -131,8 +131,10 @@ def _sizes(arm: Cells, other: Cells) -> FloatArray:
     """s: how much each period counts, shape (…, T), whatever its own luck."""
     both = (arm.n > 0) & (other.n > 0)
     n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
-    own = np.sqrt(n1 * n0) / 2.0
-    sizes = np.where(arm.steady() & other.steady(), own, (n1 + n0) * before(own / (n1 + n0), both))
+    e1, e0 = (each.n / np.where(each.n > 0, each.w, 1.0) for each in (arm, other))
+    last = before(np.sqrt(e1 * e0) / np.where(both, e1 + e0, 1.0), both)
+    steady = arm.steady() & other.steady()
+    sizes = np.where(steady, np.sqrt(n1 * n0), (n1 + n0) * last) / 2.0
     return np.asarray(np.where(both, sizes, 0.0))
 
 

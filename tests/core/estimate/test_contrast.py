@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
 from croupier.core.worlds.batches import merged, play
@@ -133,3 +134,18 @@ def test_refreshes_within_a_period_do_not_bias_the_ratio() -> None:
     assert float(np.median(plain.value)) > 1.12
     assert float(np.median(ratio.value)) == pytest.approx(1.1, abs=0.03)
     assert np.mean((ratio.low < 1.1) & (ratio.high > 1.1)) > 0.92
+
+
+def test_rewards_that_are_all_alike_leave_everything_open_whatever_they_are() -> None:
+    rows: dict[StateKey, Sums] = {}
+    for period, trials in enumerate((7, 10, 13, 16)):
+        for arm, reward in ((0, 100_000), (1, 300_000)):
+            shares = [0.3 + 0.1 * (trial % 2) for trial in range(trials)]
+            several = sum((Sums.of(reward, share) for share in shares), Sums())
+            rows[StateKey("b", arm, 0, 1, "policy", period)] = several
+    cells = Cells.of(rows, [("policy", 0), ("policy", 1)])
+    for propensities in (False, True):
+        pair = cells.arm(1), cells.arm(0)
+        found = Contrast.of(*pair, propensities=propensities).total().difference()
+        assert (found.low, found.high) == (-np.inf, np.inf)
+        assert found.value == pytest.approx(0.2)

@@ -4,6 +4,18 @@ import numpy as np
 
 from croupier.core.arms.panels import FloatArray
 
+_ROUNDING = 1e-12
+
+
+def beyond_rounding(scatter: FloatArray, squares: FloatArray) -> FloatArray:
+    """A sum of squared deviations, 0 where it is but the rounding of Σr²: rewards were all alike.
+
+    >>> r = np.array([0.7])
+    >>> beyond_rounding(7 * r**2 - (7 * r) ** 2 / 7 + 1e-16, 7 * r**2).tolist()
+    [0.0]
+    """
+    return np.where(scatter > _ROUNDING * squares, scatter, 0.0)
+
 
 def within(n: FloatArray, r: FloatArray, r2: FloatArray, periods: int) -> FloatArray:
     """The variance of a reward in each cell, (Σr² − (Σr)²/n)/(n − 1); `periods` is that axis.
@@ -15,7 +27,7 @@ def within(n: FloatArray, r: FloatArray, r2: FloatArray, periods: int) -> FloatA
     [0.3333, 0.3333]
     """
     trials = np.maximum(n, 1.0)
-    scatter = np.where(n > 1.0, np.maximum(r2 - r**2 / trials, 0.0), 0.0)
+    scatter = np.where(n > 1.0, beyond_rounding(r2 - r**2 / trials, r2), 0.0)
     degrees = np.maximum(n - 1.0, 0.0)
     known, all_degrees = (each.sum(axis=periods, keepdims=True) for each in (scatter, degrees))
     others = np.divide(known, all_degrees, out=np.zeros_like(known), where=all_degrees > 0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from croupier.core.arms.groups import GROUPS, split_stratum
 from croupier.core.arms.panels import FloatArray
-from croupier.core.arms.scatter import within
+from croupier.core.arms.scatter import beyond_rounding, within
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.reward import MICRO
 
@@ -128,7 +128,8 @@ class Cells(NamedTuple):
         heavy trials that happened to fail do not seem to scatter, nor do many light ones.
         """
         worth, mean = self.effective(), self.mean()
-        scatter = np.maximum(self.w2r2 - 2.0 * mean * self.w2r + mean**2 * self.w2, 0.0)
+        off = self.w2r2 - 2.0 * mean * self.w2r + mean**2 * self.w2
+        scatter = beyond_rounding(off, self.w2r2)
         several = worth > _SEVERAL
         factor = np.where(several, worth, 0.0) / np.where(several, worth - 1.0, 1.0)
         weighted = factor * scatter / np.where(self.n > 0, self.w2, 1.0)

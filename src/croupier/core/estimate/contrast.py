@@ -6,6 +6,7 @@ import numpy as np
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.scatter import beyond_rounding
 from croupier.core.estimate.cells import Cells, before
 
 ALPHA = 0.05
@@ -142,7 +143,7 @@ def _alike(arm: Cells, other: Cells) -> FloatArray:
     """The variance of a reward in a period, taken to be the same in both arms."""
     scatter = np.zeros_like(arm.n)
     for each in (arm, other):
-        scatter += np.maximum(each.r2 - each.r**2 / np.maximum(each.n, 1.0), 0.0)
+        scatter += beyond_rounding(each.r2 - each.r**2 / np.maximum(each.n, 1.0), each.r2)
     return scatter / np.maximum(arm.n + other.n - 2.0, 1.0)
 
 

@@ -65,8 +65,7 @@ def flagged(cells: Cells) -> FloatArray:
 def _coverage(runs: int) -> Iterator[Row]:
     rates = np.tile([0.05, 0.055], (50, 1))
     cells = play(rates, 200, runs, np.random.default_rng(11))
-    trials = cells.n.sum(axis=-1)
-    loser, n = adaptive_mean(cells.arm(0), trials), cells.arm(0).n.sum(axis=-1)
+    loser, n = adaptive_mean(cells.arm(0)), cells.arm(0).n.sum(axis=-1)
     plain = cells.arm(0).r.sum(axis=-1) / n
     reach = 1.96 * np.sqrt(plain * (1 - plain) / n)
     naive = float(np.mean(np.abs(plain - 0.05) < reach))

@@ -19,7 +19,7 @@ from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.duration import HOUR
-from croupier.core.learn import publish
+from croupier.core.publish import publish
 from croupier.core.reward import MICRO
 
 ARMS, SLOTS, PERIODS = 1_000, 12, 720

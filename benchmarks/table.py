@@ -16,8 +16,8 @@ from croupier.core.arms.table import ArmTable
 from croupier.core.decide import Decider
 from croupier.core.declarations import Declarations
 from croupier.core.experiment import Experiment
-from croupier.core.learn import publish
 from croupier.core.menu import as_float32
+from croupier.core.publish import publish
 from croupier.core.records import IMPRESSION, Decision, Declaration, Event, Tick
 from croupier.core.reward import MICRO
 from croupier.core.session import session_at

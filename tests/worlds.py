@@ -11,9 +11,9 @@ from croupier.core.declarations import Declarations
 from croupier.core.duration import MINUTE
 from croupier.core.experiment import Experiment
 from croupier.core.fold import GRAIN
-from croupier.core.learn import publish
 from croupier.core.policies.registry import Policy
 from croupier.core.policies.thompson import Thompson
+from croupier.core.publish import publish
 from croupier.core.records import IMPRESSION, Event
 from croupier.core.reward import MICRO, Reward, Term
 from croupier.core.worlds.delivery import ABSENT

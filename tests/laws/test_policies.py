@@ -14,10 +14,10 @@ from croupier.core.arms.prior import Prior
 from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.experiment import Experiment
-from croupier.core.learn import publish
 from croupier.core.policies.base import MOST_FLOOR, Allocation
 from croupier.core.policies.registry import POLICIES, Policy
 from croupier.core.policies.thompson import Thompson
+from croupier.core.publish import publish
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO
 from croupier.core.snapshot import Snapshot, publish_weights

@@ -22,10 +22,10 @@ from croupier.core.arms.table import ArmTable
 from croupier.core.bag import Bag, _orders
 from croupier.core.decide import Decider
 from croupier.core.experiment import Experiment
-from croupier.core.learn import publish
 from croupier.core.policies.epsilon_greedy import EpsilonGreedy
 from croupier.core.policies.registry import POLICIES
 from croupier.core.policies.thompson import Thompson
+from croupier.core.publish import publish
 from croupier.core.rankings import SPARE, Ranking, among, fill, fill_among, lead, rank_arms
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO, Reward, Term

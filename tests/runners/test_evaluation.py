@@ -26,8 +26,8 @@ from croupier.core.evaluate.targets import (
     rounds_of,
     uniform,
 )
-from croupier.core.learn import publish
 from croupier.core.policies.thompson import Thompson
+from croupier.core.publish import publish
 from croupier.core.records import Observation, Reason
 from croupier.core.reward import MICRO
 from croupier.ports import OBSERVATIONS

@@ -13,8 +13,9 @@ from croupier.core.arms.table import ArmTable
 from croupier.core.barred import freed, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
-from croupier.core.learn import Learned, absorb, publish
+from croupier.core.learn import Learned, absorb
 from croupier.core.open_trials import OpenBook, OpenTrials
+from croupier.core.publish import publish
 from croupier.core.records import Imported, Observation
 from croupier.core.signals import signal_of
 from croupier.core.snapshot import Snapshot

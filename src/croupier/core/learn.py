@@ -1,32 +1,25 @@
-"""Observations → sums → snapshot: the arithmetic of learning."""
+"""Observations → sums: the arithmetic of learning."""
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Self
 
-import numpy as np
-from msgspec.structs import replace
-
-from croupier.core.arms.examination import attended, examination
 from croupier.core.arms.groups import group_stratum
 from croupier.core.arms.maturing import delay_stratum
-from croupier.core.arms.posterior import read_posterior
-from croupier.core.arms.strata import Strata
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
-from croupier.core.doubts import doubted, slot_readings
 from croupier.core.duration import DAY
-from croupier.core.rankings import rank_arms
-from croupier.core.records import ArmSet, Declaration, Imported, Observation, TimedObservation
+from croupier.core.records import Imported, Observation, TimedObservation
 from croupier.core.signals import signal_of
-from croupier.core.snapshot import Snapshot, pack_ranks, publish_weights
 
 STRATA = ("policy", "holdout")
 """Decisions whose trials have sums; of these only `policy` trains. What guardrails measure, and
 the signals of a surrogate, have sums beside them, in the stratum "policy:name" or "holdout:name",
 with Σ over it in place of r."""
+
+IMPORTED = "imported"
+"""The stratum of trials that were added up elsewhere, and are in `policy`, too."""
 
 EVER = 2**62
 """The length of a period that holds all time, milliseconds."""
@@ -85,11 +78,15 @@ class Learned:
         self._add(key, observation.reward, observation.propensity)
 
     def add_imported(self, past: Imported, period: int) -> None:
-        """Take past trials that were added up elsewhere; they train, so their stratum is policy."""
+        """Take past trials that were added up elsewhere; they train, so their stratum is policy.
+
+        They stand in `imported`, too: nobody drew them beside ours.
+        """
         start = past.at // period * period
         key = StateKey(past.experiment, past.arm, past.slot, past.reward_version, "policy", start)
         sums = Sums.decode(past.sums)
-        self.sums[key] = self.sums.get(key, Sums()) + sums
+        for place in (key, key._replace(stratum=IMPORTED)):
+            self.sums[place] = self.sums.get(place, Sums()) + sums
         self.counts[past.experiment, "imported"] += sums.n
 
     def __iadd__(self, other: "Learned") -> Self:
@@ -135,62 +132,3 @@ def _window(record: Observation, declarations: Declarations) -> int:
         if each.reward_version == record.reward_version:
             return each.spec.window
     return declarations.need(record.experiment, record.declaration).spec.window
-
-
-def publish(
-    declaration: Declaration,
-    arms: ArmSet,
-    tables: Mapping[int, ArmTable],
-    version: int,
-    at: int,
-    watermark: int,
-) -> Snapshot:
-    """The snapshot of one experiment: its active arms, and what the policy makes of them.
-
-    `tables` hold what is known, by slot; where slots are pooled all of it is in slot 0. An arm
-    that was never tried has the prior; a removed arm is not in it. Where the reward is a
-    surrogate, posteriors are as wide as its weights are uncertain, too.
-    """
-    spec = declaration.spec
-    active = [arm for arm in arms.arms if arm.status == "active"]
-    numbers = tuple(arm.number for arm in active)
-    readings = slot_readings(spec, tables, numbers, watermark)
-    seen = examination(readings) if spec.ranking == "position" else np.ones(len(readings))
-    if spec.ranking != "slots":
-        readings = [attended(readings, seen)]
-    posteriors = [
-        read_posterior(spec.posterior, reading, spec.reward, spec.prior) for reading in readings
-    ]
-    posteriors = doubted(spec, posteriors, tables, numbers, watermark, seen)
-    slots = min(spec.slots, len(numbers))
-    made = Snapshot(
-        experiment=spec.name,
-        version=version,
-        at=at,
-        declaration=declaration.version,
-        reward_version=declaration.reward_version,
-        watermark=watermark,
-        arms=numbers,
-        names=tuple(arm.name for arm in active),
-        weights=publish_weights(spec.policy, posteriors[0]) if slots == 1 else (),
-        posterior=posteriors[0],
-        policy=spec.policy,
-        pinned=arms.pinned,
-        pinned_until=arms.pinned_until,
-    )
-    if slots == 1:
-        return made
-    slate = replace(
-        made,
-        slots=slots,
-        ranking=spec.ranking,
-        bag=spec.bag,
-        further=tuple(posteriors[1:]),
-        examination=tuple(seen.tolist()) if spec.ranking == "position" else (),
-        diversity=spec.diversity,
-        groups=() if spec.diversity is None else tuple(arm.group for arm in active),
-    )
-    strata = Strata.of(spec.name, numbers, spec.bag)
-    ranks = rank_arms(spec.policy, posteriors, strata, spec.slots, slate.limited())
-    ranked = replace(slate, rankings=pack_ranks(ranks))
-    return replace(ranked, weights=tuple(ranked.menu().inclusion))

@@ -18,9 +18,9 @@ HARMFUL = "see-recipes"
 
 
 def told(house: House) -> int:
-    """240 decisions that were seen; every unit that sees the harmful arm leaves. How many did."""
+    """400 decisions that were seen; every unit that sees the harmful arm leaves. How many did."""
     seen = 0
-    for number in range(240):
+    for number in range(400):
         decision = house.decide(f"u-{number}")
         token, harmful = decision["token"], decision["slate"][0]["arm"] == HARMFUL
         kinds = ["impression", "click"] + ["unsubscribe", "unsubscribe"] * harmful

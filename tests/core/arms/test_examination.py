@@ -10,8 +10,8 @@ from croupier.core.arms.sums import Reading, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.bag import Bag
 from croupier.core.experiment import Experiment
-from croupier.core.learn import publish
 from croupier.core.policies.thompson import Thompson
+from croupier.core.publish import publish
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO, Reward, Term
 

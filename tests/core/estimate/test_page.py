@@ -121,3 +121,23 @@ def test_an_arm_that_never_earns_does_not_hold_up_the_verdict() -> None:
     found = estimates(known(run([0.0, 0.2], floor=0.2))).verdict
     assert found.settled
     assert found.text == "b is the best arm"
+
+
+def test_what_was_imported_is_believed_and_no_sign_of_lost_impressions() -> None:
+    """2,000 trials of each, added up elsewhere within the hours of our own, and one hour before."""
+    ours = known(run([0.05, 0.10, 0.08], 20))
+    n = np.full((2, 3), 1_000.0)
+    r = n * [0.05, 0.10, 0.08]
+    past = rows(Cells(n, r, r, n, n, r, r, r))
+    both = dict(ours.rows)
+    for key, sums in past.items():
+        both[key] = both[key] + sums
+        both[key._replace(stratum="imported")] = sums
+    found = estimates(msgspec.structs.replace(ours, rows=both))
+    assert (found.trials, found.balance_alarm) == (46_000, False)
+    assert found.balance_p == estimates(ours).balance_p
+    alone = estimates(msgspec.structs.replace(ours, rows=past | {
+        key._replace(stratum="imported"): sums for key, sums in past.items()
+    }))  # fmt: skip
+    assert [arm.mean.value for arm in alone.arms] == pytest.approx([0.05, 0.10, 0.08])
+    assert not alone.balance_alarm

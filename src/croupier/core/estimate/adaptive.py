@@ -8,43 +8,35 @@ from croupier.core.estimate.cells import Cells, before
 from croupier.core.estimate.contrast import ALPHA, Between
 
 
-def adaptive_mean(
-    arm: Cells, trials: FloatArray, alpha: float = ALPHA, *, positive: bool = True
-) -> Between:
+def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) -> Between:
     """Q = Σ_t h_t Γ_t / Σ_t h_t N_t: adaptively weighted, augmented inverse propensity weighting.
 
-    `trials` are the N_t of all arms in each period, shape (…, T). With m the arm's mean before the
-    period, Γ_t = N_t m + Σwr − m Σw sums the scores of the period's decisions: right on average
-    whatever m is. e_t = n / Σw is the period's propensity (where it moved meanwhile, that of the
-    period before: its own knows of its luck), and h_t = √e_t makes scores of a period that rarely
-    showed the arm, which scatter by 1/e_t, count no more than they know. The variance is se² =
-    Σ h_t² Σ (score − Q)² / (Σ h_t N_t)², from the same sums. Where rewards are `positive` (never
-    below 0) the interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
+    Γ_t = N_t m + Σwr − m Σw sums the scores of the period's N_t decisions that could show the arm,
+    right on average whatever m is. Nobody counts those (arms come and go within a period, callers
+    restrict them), but Σw, w = 1/propensity, is N_t on average; so it stands for N_t, m falls out,
+    and Q = Σ h_t Σwr / Σ h_t Σw. e_t = n / Σw is the period's propensity (where it moved meanwhile,
+    that of the period before: its own knows of its luck), and h_t = √e_t makes scores of a period
+    that rarely showed the arm, which scatter by 1/e_t, count no more than they know. The variance
+    is se² = Σ h_t² Σ w²(r − Q)² / (Σ h_t Σw)². Where rewards are `positive` (never below 0) the
+    interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
 
     It takes the arm's mean to be the same in all periods; where the base rate moves it is a mean
     over them, weighted by h. Not known before the first trial.
 
     >>> one = np.array([50.0, 50.0])
     >>> arm = Cells(one, one / 10, one / 10, 2 * one, 4 * one, one / 5, 2 * one / 5, 2 * one / 5)
-    >>> [round(float(x), 3) for x in adaptive_mean(arm, 2 * one)]
-    [0.1, 0.055, 0.182]
+    >>> [round(float(x), 3) for x in adaptive_mean(arm)]
+    [0.1, 0.056, 0.18]
 
     Source: Hadad, Hirshberg, Zhan, Wager & Athey 2021, Confidence intervals for policy evaluation
-    in adaptive experiments (arXiv 1911.02768), with their constant allocation rate.
+    in adaptive experiments (arXiv 1911.02768), with their constant allocation rate; Hájek 1971.
     """
-    started = np.maximum.accumulate(arm.n > 0, axis=-1)
-    total = np.where(started, trials, 0.0)
-    past_n, past_r = np.cumsum(arm.n, axis=-1) - arm.n, np.cumsum(arm.r, axis=-1) - arm.r
-    # Before the first trial the best guess is none: it costs precision, never truth.
-    m = np.divide(past_r, past_n, out=np.zeros_like(past_r), where=past_n > 0)
     h = np.sqrt(_propensities(arm))
-    known = started.any(axis=-1)
-    whole = np.where(known, (h * total).sum(axis=-1), 1.0)
-    error = arm.wr - m * arm.w
-    value = (h * (total * m + error)).sum(axis=-1) / whole
-    away = m - value[..., None]
-    squares = arm.w2r2 - 2.0 * m * arm.w2r + m * m * arm.w2
-    scatter = (h * h * (total * away**2 + 2.0 * away * error + squares)).sum(axis=-1)
+    known = (arm.n > 0).any(axis=-1)
+    whole = np.where(known, (h * arm.w).sum(axis=-1), 1.0)
+    value = (h * arm.wr).sum(axis=-1) / whole
+    q = value[..., None]
+    scatter = (h * h * (arm.w2r2 - 2.0 * q * arm.w2r + q * q * arm.w2)).sum(axis=-1)
     reach = -special.ndtri(alpha / 2) * np.sqrt(np.maximum(scatter, 0.0)) / whole
     low, high = value - reach, value + reach
     if positive:

@@ -96,6 +96,10 @@ class Cells(NamedTuple):
         """All arms as if they were one: shape (…, T, K) → (…, T)."""
         return Cells(*(each.sum(axis=-1) for each in self))
 
+    def without(self, some: "Cells") -> "Cells":
+        """All trials but some of them."""
+        return Cells(*(each - part for each, part in zip(self, some, strict=True)))
+
     def turned(self) -> "Cells":
         """Periods last: shape (T, K) → (K, T)."""
         return Cells(*(each.T for each in self))

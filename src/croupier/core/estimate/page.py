@@ -83,7 +83,7 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
 def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
     arm, cells = panel.arms[place], panel.compared.arm(place)
     weight, best = panel.served.get(arm.number, (0.0, None))
-    mean = adaptive_mean(cells, panel.trials[:, place], positive=panel.terms.positive)
+    mean = adaptive_mean(cells, positive=panel.terms.positive)
     return ArmEstimate(
         arm=arm.name,
         status=arm.status,

@@ -21,6 +21,7 @@ from croupier.core.estimate.lift import Interval, Lift, Terms
 from croupier.core.estimate.offers import offered
 from croupier.core.estimate.returning import Sides, factors, side
 from croupier.core.estimate.verdict import Rival
+from croupier.core.learn import IMPORTED
 from croupier.core.records import ArmSet, Declaration
 from croupier.core.snapshot import Snapshot
 
@@ -43,20 +44,18 @@ class Panel:
         self.known, self.arms = known, known.arms.arms
         spec, version = known.declaration.spec, known.declaration.reward_version
         rows = {key: sums for key, sums in known.rows.items() if key.reward_version == version}
-        strata = [(stratum, arm.number) for stratum in ("policy", "holdout") for arm in self.arms]
-        self.rows, both = rows, Cells.of(rows, strata)
+        strata = [(s, arm.number) for s in ("policy", "holdout", IMPORTED) for arm in self.arms]
+        self.rows, both, count = rows, Cells.of(rows, strata), len(self.arms)
         self.periods = Cells.periods(rows, strata)
-        self.policy = both.arms(slice(len(self.arms)))
+        self.policy = both.arms(slice(count))
+        self.imported = both.arms(slice(2 * count, None))
         # Slot by slot: what asks for the shares of the period before asks for those of its slot.
         by_slot = sorted(range(len(self.periods)), key=lambda line: self.periods[line][::-1])
         compared = both.lines(by_slot)
-        self.compared = compared.arms(slice(len(self.arms)))
-        self.held_out = compared.arms(slice(len(self.arms), None)).together().plain()
-        self.groups = Cells.by_group(rows, strata)
+        self.compared = compared.arms(slice(count))
+        self.held_out = compared.arms(slice(count, 2 * count)).together().plain()
+        self.groups = Cells.by_group(rows, strata[: 2 * count])
         self.grouped = bool(self.groups.n.any())
-        trials = self.policy.n.sum(axis=-1, keepdims=True) / self.slots
-        since = np.maximum.accumulate(self.policy.n > 0, axis=0)  # it was shown in any slot
-        self.trials = np.where(since, trials, 0.0)[by_slot]
         names = [arm.name for arm in self.arms]
         self.default = [names.index(name) for name in spec.defaults if name in names]
         self.spread = dispersion(self.policy.n, self.policy.r, self.policy.r2)
@@ -96,7 +95,7 @@ class Panel:
         return spec.slots if spec.ranking == "pooled" else 1
 
     def balance(self) -> Balance | None:
-        """The sample-ratio check; none where a trial need not be a decision."""
+        """The sample-ratio check of what we drew; none where a trial need not be a decision."""
         if self.slots > 1 or not self.periods:
             return None
         starts, watermark = [start for start, _ in self.periods], self.known.watermark
@@ -106,7 +105,7 @@ class Panel:
         out = [(arm, since, math.inf) for arm, since in self.barred.items()]
         out += self.known.snapshot.freed if self.known.snapshot else ()
         there = offered(starts, ends, numbers, self.known.history, out)
-        return balance(self.policy, there)
+        return balance(self.policy.without(self.imported), there)
 
     def lift(self, place: int) -> Lift | None:
         """Over the default; None for the default itself."""

@@ -12,7 +12,7 @@ from croupier.core.arms.sums import Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.estimate.surrogate import Surrogate
 from croupier.core.experiment import Experiment
-from croupier.core.learn import publish
+from croupier.core.publish import publish
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO, Reward, Term
 

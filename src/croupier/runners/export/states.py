@@ -41,7 +41,8 @@ STATES_SHEET = Sheet(
         Column(
             "stratum",
             "text",
-            "policy trains; holdout compares; policy:x is what guardrail or signal x measured",
+            "policy trains; holdout compares; of the same trials policy:x is what guardrail or "
+            "signal x measured, and imported those of policy that were imported",
         ),
         *SUMS,
     ),

@@ -41,8 +41,8 @@ BEGIN
       ('', 'stratum',
        'policy trains, holdout does not; beside them, of the same trials: policy:NAME:DIGEST and '
        'holdout:NAME:DIGEST measure a guardrail, policy:KIND:signal and holdout:KIND:signal hold '
-       'signals, delay.NN counts delays, group.NN.STRATUM is of one of 64 groups of units, for '
-       'ever (period 0; not in arm_history and arm_totals). Never sum over strata'),
+       'signals, imported are those that were imported, delay.NN counts delays, group.NN.STRATUM is of one '
+       'of 64 groups of units, for ever (period 0; not in arm_history and arm_totals). Never sum over strata'),
       ('', 'period', 'Start of the period, ms since 1970 UTC'),
       ('', 'n', 'Trials'),
       ('', 'r', 'Sum of rewards, 1e-6'),

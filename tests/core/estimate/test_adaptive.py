@@ -50,3 +50,12 @@ def test_what_was_imported_counts_as_it_came() -> None:
     past = Cells(n, n / 10, n / 10, n, n, n / 10, n / 10, n / 10)
     found = adaptive_mean(past)
     assert [round(float(each), 4) for each in found] == [0.1, 0.083, 0.1204]
+
+
+def test_how_sure_a_mean_is_nobody_knows_while_all_trials_were_alike() -> None:
+    for trials in (1.0, 1_000.0):
+        n = np.array([trials])
+        found = adaptive_mean(Cells(n, n, n, n, n, n, n, n))
+        assert [float(each) for each in found] == [1.0, 0.0, np.inf]
+        plain = adaptive_mean(Cells(n, n, n, n, n, n, n, n), positive=False)
+        assert [float(each) for each in plain] == [1.0, -np.inf, np.inf]

@@ -149,3 +149,22 @@ def test_rewards_that_are_all_alike_leave_everything_open_whatever_they_are() ->
         found = Contrast.of(*pair, propensities=propensities).total().difference()
         assert (float(found.low), float(found.high)) == (-np.inf, np.inf)
         assert found.value == pytest.approx(0.2)
+        ratio = Contrast.of(*pair, propensities=propensities).total().ratio()
+        assert (float(ratio.low), float(ratio.high)) == (0.0, np.inf)
+
+
+def test_periods_of_one_trial_scatter_as_they_do_together() -> None:
+    """200 hours of a trial an arm: as sure as 200 trials are, and not as sure as can be."""
+    n, dice = np.ones(200), np.random.default_rng(4)
+    arms = [Cells(n, r, r, n, n, r, r, r) for r in (dice.random((2, 200)) < 0.4).astype(float)]
+    found = Contrast.of(*arms, propensities=True).total().difference()
+    reach = 1.96 * np.sqrt(sum(float(np.var(each.r, ddof=1)) / 200 for each in arms))
+    assert float(found.high - found.value) == pytest.approx(reach, rel=1e-3)
+
+
+def test_an_arm_that_never_failed_is_no_surer_than_both_are() -> None:
+    few, many = np.array([3.0]), np.array([1_000.0])
+    arm = Cells(few, few, few, few, few, few, few, few)
+    other = Cells(many, many / 20, many / 20, *[many] * 2, *[many / 20] * 3)
+    found = Contrast.of(arm, other, propensities=True).total().difference()
+    assert 0.2 < float(found.high - found.value) < 0.3

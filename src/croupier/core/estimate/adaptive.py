@@ -4,8 +4,12 @@ import numpy as np
 from scipy import special
 
 from croupier.core.arms.panels import FloatArray
+from croupier.core.arms.scatter import beyond_rounding
 from croupier.core.estimate.cells import Cells, before
 from croupier.core.estimate.contrast import ALPHA, Between
+
+_FAR = 700.0
+"""Beyond e to this power nothing is known."""
 
 
 def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) -> Between:
@@ -21,7 +25,7 @@ def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) ->
     interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
 
     It takes the arm's mean to be the same in all periods; where the base rate moves it is a mean
-    over them, weighted by h. Not known before the first trial.
+    over them, weighted by h. Not known before the first trial, nor how sure while all were alike.
 
     >>> one = np.array([50.0, 50.0])
     >>> arm = Cells(one, one / 10, one / 10, 2 * one, 4 * one, one / 5, 2 * one / 5, 2 * one / 5)
@@ -36,13 +40,15 @@ def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) ->
     whole = np.where(known, (h * arm.w).sum(axis=-1), 1.0)
     value = (h * arm.wr).sum(axis=-1) / whole
     q = value[..., None]
-    scatter = (h * h * (arm.w2r2 - 2.0 * q * arm.w2r + q * q * arm.w2)).sum(axis=-1)
-    reach = -special.ndtri(alpha / 2) * np.sqrt(np.maximum(scatter, 0.0)) / whole
+    off = (h * h * (arm.w2r2 - 2.0 * q * arm.w2r + q * q * arm.w2)).sum(axis=-1)
+    scatter = beyond_rounding(off, (h * h * arm.w2r2).sum(axis=-1))
+    reach = -special.ndtri(alpha / 2) * np.sqrt(np.where(scatter > 0, scatter, np.inf)) / whole
     low, high = value - reach, value + reach
     if positive:
-        safe = np.where(value > 0, value, 1.0)
-        low = np.where(value > 0, value * np.exp(-reach / safe), 0.0)
-        high = np.where(value > 0, value * np.exp(np.minimum(reach / safe, 700.0)), np.inf)
+        told = (value > 0) & (reach < _FAR * value)
+        far = np.where(told, reach, 0.0) / np.where(told, value, 1.0)
+        low = np.where(told, value * np.exp(-far), 0.0)
+        high = np.where(told, value * np.exp(far), np.inf)
     ends = np.where(known, low, -np.inf), np.where(known, high, np.inf)
     return Between(np.where(known, value, np.nan), *ends)
 

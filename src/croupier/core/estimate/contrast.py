@@ -64,12 +64,13 @@ class Contrast(NamedTuple):
             arm, other = arm.plain(), other.plain()
         size = _sizes(arm, other)
         worth1, worth0 = (np.maximum(each.effective(), 1.0) for each in (arm, other))
+        alike = _alike(arm, other)
         return cls(
             size * arm.mean(),
             size * other.mean(),
-            size**2 * arm.variance() / worth1,
-            size**2 * other.variance() / worth0,
-            size**2 * (1.0 / worth1 + 1.0 / worth0) * _alike(arm, other),
+            size**2 * _own(arm, alike) / worth1,
+            size**2 * _own(other, alike) / worth0,
+            size**2 * (1.0 / worth1 + 1.0 / worth0) * alike,
             size,
         )
 
@@ -99,8 +100,9 @@ class Contrast(NamedTuple):
         gained, base = np.where(known, self.gained, 1.0), np.where(known, self.base, 1.0)
         value = gained / base
         noise = dispersion * (self.noise1 + value**2 * self.noise0)
+        seen = known & (noise > 0)  # rewards that were all alike leave everything open
         reach = np.exp(_z(alpha) * np.sqrt(noise) / gained)
-        low, high = np.where(known, value / reach, 0.0), np.where(known, value * reach, np.inf)
+        low, high = np.where(seen, value / reach, 0.0), np.where(seen, value * reach, np.inf)
         return Between(np.where(known, value, np.nan), low, high)
 
     def difference(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
@@ -145,6 +147,12 @@ def _alike(arm: Cells, other: Cells) -> FloatArray:
     for each in (arm, other):
         scatter += beyond_rounding(each.r2 - each.r**2 / np.maximum(each.n, 1.0), each.r2)
     return scatter / np.maximum(arm.n + other.n - 2.0, 1.0)
+
+
+def _own(arm: Cells, alike: FloatArray) -> FloatArray:
+    """The variance of an arm's reward; that of both where its own trials never differed at all."""
+    variance = arm.variance()
+    return np.where(np.any(variance > 0, axis=-1, keepdims=True), variance, alike)
 
 
 def _z(alpha: float) -> float:

@@ -36,3 +36,25 @@ def test_a_single_arm_is_shown_for_certain() -> None:
     n = np.full((3, 1), 10.0)
     found = balance(Cells(*[n] * 8), np.ones((3, 1)))
     assert (found.z.tolist(), found.p.tolist(), found.alarm) == ([0.0], [1.0], False)
+
+
+def test_units_that_always_meet_the_same_arm_are_one_draw_each() -> None:
+    """640 units of ten trials, 7 : 3; z² is then 10 times what it should be, and no luck is that.
+
+    Of 100 runs each with |z| > 4.2 (64 groups, 63 degrees of freedom): 1 in 11,000.
+    """
+    dice, shares, zero = np.random.default_rng(6), np.array([0.7, 0.3]), np.zeros((64, 2))
+    away, alone = [], []
+    for _ in range(100):
+        units = dice.binomial(10, 0.7, 64)
+        n = 10.0 * np.stack([units, 10 - units], axis=-1)
+        groups = Cells(n, zero, zero, n / np.sqrt(shares), n / shares, zero, zero, zero)
+        whole = n.sum(axis=0, keepdims=True)
+        cells = Cells(*(np.zeros((1, 2)) for _ in n[:8]))._replace(
+            n=whole, w=whole / shares, w2=whole / shares**2
+        )
+        away.append(balance(cells, np.ones((1, 2)), groups=groups).z[0])
+        alone.append(balance(cells, np.ones((1, 2))).z[0])
+    assert np.abs(away).max() < 4.2
+    assert 0.7 < np.std(away) < 1.3
+    assert np.std(alone) > 2.0

@@ -69,6 +69,7 @@ def balance(
     offered: FloatArray,
     planned: float = PLANNED,
     scatter: FloatArray | None = None,
+    groups: Cells | None = None,
 ) -> Balance:
     """The check of each arm, from cells (…, T, K) and the part of trials that offered it, (T, K).
 
@@ -81,7 +82,9 @@ def balance(
     v = `planned` V/N). Where Σ(1/p − 1) itself is known, it is given as `scatter`, (T, K), else
     NaN. It finds lost impressions, cached pages, robots that one arm attracts, and
     weights that are not those that were drawn from. Where callers restrict the arms, w counts only
-    the requests that could show the arm: what part of all these were must then be known.
+    the requests that could show the arm: what part of all these were must then be known. Where a
+    unit always meets the same arm its trials are one draw: from `groups` of units, (G, K), V is
+    what D scatters between them, if that is more.
 
     >>> n = np.array([[9_000.0, 1_000.0]] * 4)
     >>> w = n / np.array([0.9, 0.1])
@@ -107,6 +110,8 @@ def balance(
     if scatter is not None:
         told = scatter.sum(axis=-2)
         variance = np.where(np.isnan(told), variance, told)
+    if groups is not None:
+        variance = np.maximum(variance, _between(groups))
     sure = variance <= 1e-9 * total
     v = np.where(sure, 1.0, variance)
     z = np.where(sure & (np.abs(away) <= 1e-6 * total), 0.0, away / np.sqrt(v))
@@ -117,3 +122,14 @@ def balance(
     count, weight = n.sum(axis=-2), w.sum(axis=-2)
     meant = np.divide(count * total, weight, out=np.zeros_like(weight), where=weight > 0)
     return Balance(z, p, count, meant, trials.sum(axis=-2))
+
+
+def _between(groups: Cells) -> FloatArray:
+    """The variance of D from its scatter between groups of units, G/(G − 1) Σ (D_g − D̄)².
+
+    Σw is Σ1/propensity: the second column of weights, for groups weigh by 1/√propensity.
+    """
+    away = groups.w2 - groups.n.sum(axis=-1, keepdims=True)
+    count = len(away)
+    found = ((away - away.mean(axis=0)) ** 2).sum(axis=0) * count / (count - 1.0)
+    return np.asarray(found)

@@ -105,7 +105,8 @@ class Panel:
         out = [(arm, since, math.inf) for arm, since in self.barred.items()]
         out += self.known.snapshot.freed if self.known.snapshot else ()
         there = offered(starts, ends, numbers, self.known.history, out)
-        return balance(self.policy.without(self.imported), there)
+        groups = self.groups.arms(slice(len(self.arms))) if self.grouped else None
+        return balance(self.policy.without(self.imported), there, groups=groups)
 
     def lift(self, place: int) -> Lift | None:
         """Over the default; None for the default itself."""

@@ -7,7 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+import typer
 
+from croupier.cli.asked import Asked
+from croupier.cli.slates import ranking_question
 from croupier.config.backends import Backends, open_backends
 from croupier.config.settings import parse_settings
 from croupier.core import codec
@@ -266,3 +269,11 @@ def test_rankings_are_of_arms_that_are_not_barred(
     wrong = croupier("evaluate", tmp_path / "croupier.db", "--policy", "ranking:a,b")
     assert wrong.code == 2
     assert "'b' is barred" in wrong.err
+
+
+def test_a_ranking_that_limits_of_groups_forbid_is_refused_by_name(tmp_path: Path) -> None:
+    backends, _ = fill(tmp_path, 1.0, 200, GROUPED, snapshot(**LIMIT))
+    backends.close()
+    with pytest.raises(typer.BadParameter, match="shows 2 of group 'x', at most 1 are allowed"):
+        ranking_question(Asked(tmp_path / "croupier.db", "ranking:a,c", "list"))
+    ranking_question(Asked(tmp_path / "croupier.db", "ranking:a,b", "list")).close()

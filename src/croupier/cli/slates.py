@@ -1,6 +1,6 @@
 """From options to what an evaluation of rankings is asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from croupier.cli.asked import (
@@ -54,11 +54,21 @@ def ranking_question(said: Asked) -> RankingQuestion:
         declarations = read_declarations(backends.log)
         own = OwnSlates(backends, declarations, chosen(said, declarations.names()))
         target = _target(said.policy, own, own.spec.name, own.why_barred)
+        _refuse_crowded(own.forbidden(_names(said.policy)))
         name = f"{said.log.name} {own.spec.name}"
         return RankingQuestion(said, name, own, target, backends.close)
     except BaseException:
         backends.close()
         raise
+
+
+def _refuse_crowded(reasons: Iterable[str]) -> None:
+    for reason in reasons:
+        raise wrong("--policy", f"{reason}: limits of groups never let it be shown")
+
+
+def _names(policy: str) -> list[str]:
+    return policy.removeprefix(PREFIX).split(",")
 
 
 def _target(policy: str, log: SlateLog, name: str, barred: Mapping[str, str]) -> RankingTarget:
@@ -68,7 +78,7 @@ def _target(policy: str, log: SlateLog, name: str, barred: Mapping[str, str]) ->
         raise wrong("--policy", f"{name} has one slot: name an arm, always:ARM")
     if policy in {"ranking:logged", "ranking:uniform"}:
         return RankingTarget(among=tuple(log.active) if policy.endswith("uniform") else ())
-    names = policy.removeprefix(PREFIX).split(",")
+    names = _names(policy)
     unknown = [name for name in names if name not in log.arms]
     if unknown:
         raise wrong("--policy", f"{unknown[0]!r} is none of {some(list(log.arms))}")

@@ -40,10 +40,18 @@ class Diversity(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
                 yield f"diversity.{key}", f"expected at least 1, got {most}"
         if slots == 1:
             yield "diversity", "a slate of one slot has no group to be limited"
-        for group, count in Counter(groups.get(name, _NONE) for name in defaults).items():
+        yield from (("default", reason) for reason in self.crowded(defaults, groups))
+
+    def crowded(self, slate: Sequence[str], groups: Mapping[str, str]) -> Iterator[str]:
+        """Which groups a slate shows too many of.
+
+        >>> list(Diversity(at_most=1).crowded("ab", {"a": "sport", "b": "sport"}))
+        ["shows 2 of group 'sport', at most 1 are allowed"]
+        """
+        for group, count in Counter(groups.get(name, _NONE) for name in slate).items():
             most = self.limit(group)
             if most is not None and count > most:
-                yield "default", f"shows {count} of group {group!r}, at most {most} are allowed"
+                yield f"shows {count} of group {group!r}, at most {most} are allowed"
 
     def idle(self, groups: Collection[str]) -> Iterator[tuple[str, str]]:
         """What of the rule limits nothing where arms have these groups alone, as (key, reason).

@@ -1,7 +1,7 @@
 """Croupier's own log as slates: the sessions of an experiment with several slots."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -39,6 +39,7 @@ class OwnSlates:
         self.spec = self._declared.spec
         known = declarations.arms(experiment).arms
         self.arms = {arm.name: arm.number for arm in known}
+        self._groups = {arm.name: arm.group for arm in known}
         barred = barred_arms(backends, experiment)
         self.why_barred = {each.name: each.reason for each in barred.values()}
         playing = in_play(declarations.arms(experiment), barred)
@@ -50,6 +51,11 @@ class OwnSlates:
         self.left_out: dict[str, int] = Counter()
         self.heaviest = (1.0, 1.0)
         self._bags: dict[int, Bag | None] = {}
+
+    def forbidden(self, slate: Sequence[str]) -> Iterator[str]:
+        """Why limits of groups never let these arms be shown together."""
+        if self.spec.diversity is not None:
+            yield from self.spec.diversity.crowded(slate, self._groups)
 
     def read(self) -> Slates | None:
         """All of them; None when there is none."""

@@ -206,7 +206,7 @@ def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
         _one_trial(url, "click", "enrol")
     (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0] + QUICK)
     look, fill, versions = blocks(page, "sh")
-    assert "the next start declares: Declaration" in shell(tmp_path, look)
+    assert "the next start declares: reward (reward version 2" in shell(tmp_path, look)
     shell(tmp_path, fill)
     with server(tmp_path) as url:
         found = _page(url)

@@ -137,4 +137,7 @@ def test_what_the_next_start_would_change_is_said(config: Path, data: Path) -> N
     config.write_text(TOP_BUTTON.replace("click = 1.0", "click = 2.0"))
     found = [each for each in check_all(config, data) if each.what == "top-button"]
     assert all(each.ok for each in found)
-    assert any("the next start declares: Declaration" in each.detail for each in found)
+    assert any(
+        "the next start declares: reward (reward version 2: its sums begin empty)" in each.detail
+        for each in found
+    )

@@ -74,6 +74,10 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Whether one of these fields is another one there."""
         return any(getattr(self, field) != getattr(other, field) for field in fields)
 
+    def changed(self, other: "Experiment") -> list[str]:
+        """The settings that differ."""
+        return [field for field in self.__struct_fields__ if self.differs(other, (field,))]
+
     @property
     def defaults(self) -> tuple[str, ...]:
         """What callers show when we cannot be reached, slot by slot."""

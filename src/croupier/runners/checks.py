@@ -17,6 +17,7 @@ from croupier.config.keys import TOKEN_KEYS, load_keys
 from croupier.config.settings import Settings, load_settings, with_environment
 from croupier.core.codec import UnreadableRecordError
 from croupier.core.duration import MINUTE, SECOND, format_duration
+from croupier.core.records import ArmSet, Declaration
 from croupier.core.snapshot import Snapshot
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS, Standing, UnavailableError
 from croupier.runners.declare import read_declarations
@@ -127,10 +128,22 @@ def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding
     latest = {name: backends.cache.latest(name) for name in declarations.names()}
     yield from about_experiments(standing, latest)
     for spec in settings.experiments if settings else ():
-        changes = [type(each).__name__ for each in declarations.changes(spec, 0)]
-        if changes and spec.name in declarations.names():
-            detail = f"the next start declares: {', '.join(changes)}"
-            yield Finding(spec.name, ok=True, detail=detail)
+        if spec.name in declarations.names():
+            last = declarations.latest(spec.name)
+            said = [_in_words(each, last) for each in declarations.changes(spec, 0)]
+            if said:
+                detail = f"the next start declares: {'; '.join(said)}"
+                yield Finding(spec.name, ok=True, detail=detail)
+
+
+def _in_words(change: Declaration | ArmSet, last: Declaration) -> str:
+    """What a start would declare anew, and what that begins."""
+    if isinstance(change, ArmSet):
+        return "arms " + ", ".join(arm.name for arm in change.arms if arm.status == "active")
+    keys = ", ".join(change.spec.changed(last.spec))
+    if change.reward_version == last.reward_version:
+        return keys
+    return f"{keys} (reward version {change.reward_version}: its sums begin empty)"
 
 
 def about_experiments(

@@ -57,24 +57,24 @@ def test_only_the_worse_side_breaks_it(worse: str) -> None:
             {"reward": {"terms": {"loss": {"weight": 1.0}}}, "margin": 0.01, "worse": worse},
             Guardrail,
         )
-        stands = judge(Cells(n, y, y, *[n] * 5), [0], rule, 1).stands(1)
+        stands = judge(Cells(n, y, y, n, n, *[y] * 3), [0], rule, 1).stands(1)
         assert stands == ("broken" if (worse == "more") == bool(harmed) else "kept")
 
 
 def test_few_outcomes_are_no_proof() -> None:
     """24 losses of 24 trials against none of many: too few to be judged, however bad it looks."""
     n, y = np.array([[9_000.0, 24.0]]), np.array([[0.0, 24.0]])
-    assert judge(Cells(n, y, y, *[n] * 5), [0], LOSS, 1).stands(1) == "open"
+    assert judge(Cells(n, y, y, n, n, *[y] * 3), [0], LOSS, 1).stands(1) == "open"
 
 
 def test_an_arm_that_always_fails_is_found_though_nothing_scatters() -> None:
     n, y = np.array([[70.0, 70.0]]), np.array([[0.0, 70.0]])
-    assert judge(Cells(n, y, y, *[n] * 5), [0], LOSS, 1).stands(1) == "broken"
+    assert judge(Cells(n, y, y, n, n, *[y] * 3), [0], LOSS, 1).stands(1) == "broken"
 
 
 def test_three_trials_of_the_default_are_no_proof() -> None:
     n, y = np.array([[3.0, 70.0]]), np.array([[0.0, 69.0]])
-    assert judge(Cells(n, y, y, *[n] * 5), [0], LOSS, 1).stands(1) == "open"
+    assert judge(Cells(n, y, y, n, n, *[y] * 3), [0], LOSS, 1).stands(1) == "open"
 
 
 # --- what learning makes of it --------------------------------------------------------------------

@@ -32,8 +32,10 @@ def dispersion(n: FloatArray, r: FloatArray, r2: FloatArray) -> Dispersion:
     a period, K_t arms in it and D = Σ_t (K_t − 1): φ = Σ n e² / Σ (1 − n/N_t) s² · D / (D − K + 1).
     It is 1 where trials are independent and the lift is the same at all times. It is more where
     one unit makes several trials of an hour, or where the lift itself comes and goes. A base rate
-    that moves leaves it alone. Units that come back in other hours and see the same arm again are
-    not seen in it: make them one trial by a longer `session`. Shape (T, K).
+    that moves from period to period leaves it alone; where it moves within them while shares do,
+    which of the arms had the better part scatters too: give it such sums as `estimate.spread` does.
+    Units that come back in other hours and see the same arm again are not seen in it: make them one
+    trial by a longer `session`. Shape (T, K).
 
     >>> n = np.full((4, 2), 100.0)
     >>> r = np.array([[10.0, 10.0], [30.0, 10.0], [10.0, 30.0], [20.0, 20.0]])

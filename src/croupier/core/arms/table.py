@@ -16,6 +16,9 @@ HOURLY_FOR = 32 * DAY
 
 _UNITS = np.array([[1.0], [MICRO], [float(MICRO) ** 2]])
 
+_READ = len(_UNITS)
+"""So many of the sums are all that posteriors are made of."""
+
 
 class ArmTable:
     """All sums of one (experiment, reward version, stratum); beside them what is not over yet.
@@ -34,6 +37,7 @@ class ArmTable:
         self._totals: dict[int, Sums] = {}
         self._columns: dict[int, FloatArray] = {}
         self._arms: tuple[int, ...] = ()
+        self._sums = _READ
         self.maturing = Maturing()
         self.signals: dict[str, ArmTable] = {}
         self.groups = GroupTable()
@@ -90,9 +94,25 @@ class ArmTable:
         columns = np.stack(weighted, axis=1) if weighted else np.zeros((3, 0, len(everyone)))
         return everyone, np.asarray(columns / _UNITS[..., None])
 
-    def _know(self, arms: Sequence[int]) -> None:
-        if self._arms != tuple(arms):
-            self._arms, self._columns = tuple(arms), {}
+    def all_sums(self, arms: Sequence[int]) -> FloatArray:
+        """All eight sums in their own whole units, in order of time, shape (8, T, K).
+
+        Only what was asked for last is kept at hand, here or for `read`: ask a table for one.
+
+        >>> table = ArmTable()
+        >>> table.add(5, 0, Sums.of(MICRO, 0.5))
+        >>> table.add(0, 0, Sums.of(MICRO, 0.25))
+        >>> (table.all_sums((0, 1))[3] / MICRO).tolist()
+        [[4.0, 0.0], [2.0, 0.0]]
+        """
+        self._know(arms, len(Sums._fields))
+        columns = [self._column(start) for start in sorted(self._periods)]
+        none = np.zeros((self._sums, 0, len(arms)))
+        return np.stack(columns, axis=1) if columns else none
+
+    def _know(self, arms: Sequence[int], sums: int = _READ) -> None:
+        if (self._arms, self._sums) != (tuple(arms), sums):
+            self._arms, self._sums, self._columns = tuple(arms), sums, {}
 
     def _weights(
         self, watermark: int, period: int, age_weight: Callable[[FloatArray], FloatArray]
@@ -110,7 +130,7 @@ class ArmTable:
         if column is None:
             known, none = self._periods[period], Sums()
             picked = [known.get(arm, none) for arm in self._arms]
-            column = np.array([[float(sums[i]) for sums in picked] for i in range(3)])
+            column = np.array([[float(sums[i]) for sums in picked] for i in range(self._sums)])
             self._columns[period] = column
         return column
 

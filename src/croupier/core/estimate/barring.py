@@ -52,17 +52,8 @@ def comparisons(arms: int, guardrails: int) -> int:
 
 def _cells(tables: Mapping[int, ArmTable], numbers: list[int]) -> Cells:
     """The periods of all slots one below the other, and all arms beside each other."""
-    parts = [np.zeros((3, 0, len(numbers)))]
-    for slot in sorted(tables):
-        everyone, columns = tables[slot].periods(0, 1, np.ones_like)
-        part = np.zeros((3, columns.shape[1], len(numbers)))
-        places = {number: place for place, number in enumerate(everyone)}
-        known = [(place, places[n]) for place, n in enumerate(numbers) if n in places]
-        for place, column in known:
-            part[..., place] = columns[..., column]
-        parts.append(part)
-    n, r, r2 = np.concatenate(parts, axis=1)
-    return Cells(n, r, r2, n, n, r, r, r2)
+    parts = [tables[slot].all_sums(numbers) for slot in sorted(tables)]
+    return Cells.in_units(np.concatenate(parts or [np.zeros((8, 0, len(numbers)))], axis=1))
 
 
 def _groups(tables: Tables, column: str, numbers: list[int]) -> Cells | None:

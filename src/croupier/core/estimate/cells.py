@@ -61,6 +61,19 @@ class Cells(NamedTuple):
         return cls(*table)
 
     @classmethod
+    def by_slot(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> "Cells":
+        """The same slot by slot: what asks for the period before asks for that of its slot.
+
+        >>> rows = {StateKey("b", 0, slot, 1, "policy", start): Sums.of(MICRO * start, 1.0)
+        ...         for slot, start in ((1, 0), (0, 2), (0, 1))}
+        >>> Cells.by_slot(rows, [("policy", 0)]).r.ravel().tolist()
+        [1.0, 2.0, 0.0]
+        """
+        periods = cls.periods(rows, columns)
+        by_slot = sorted(range(len(periods)), key=lambda line: periods[line][::-1])
+        return cls.of(rows, columns).lines(by_slot)
+
+    @classmethod
     def by_group(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> Self:
         """The same by group of units over all time and slots, shape (G, K), w = 1/√propensity.
 

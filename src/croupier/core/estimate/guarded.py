@@ -7,7 +7,7 @@ from croupier.core.barred import Barred, kept_out
 from croupier.core.estimate.barring import comparisons
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Between
-from croupier.core.estimate.guardrail import Judged, Kept, compare, judge
+from croupier.core.estimate.guardrail import Against, Judged, Kept, compare, judge
 from croupier.core.estimate.lift import Interval, number
 from croupier.core.estimate.panel import Panel
 from croupier.core.estimate.returning import side
@@ -55,7 +55,7 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
         for stratum in ("policy", "holdout")
         for arm in panel.arms
     ]
-    both = Cells.of(panel.rows, strata)
+    both = Cells.by_slot(panel.rows, strata)
     cells, held_out = both.arms(slice(count)), both.arms(slice(count, None)).together()
     groups = Cells.by_group(panel.rows, strata) if panel.grouped else None
     shared = comparisons(count - len(panel.default), len(spec.guardrails))
@@ -75,7 +75,10 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
         if groups
         else None
     )
-    all_arms = compare(_row(whole), held_out, declared, shared, groups=sides)
+    # As they came: what the policy as a whole did is not told by its arms' propensities.
+    all_arms = compare(
+        Against(_row(whole.plain()), held_out.plain()), declared, shared, groups=sides
+    )
     over = _line("all arms", whole, all_arms, 0, None)
     mean = _mean(cells.arms(panel.default).together())
     held = over if held_out.n.sum() else None

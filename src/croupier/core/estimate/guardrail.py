@@ -6,12 +6,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, difference_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
+from croupier.core.estimate.joined import in_part
 from croupier.core.estimate.returning import Sides, factors, side
+from croupier.core.estimate.spread import spread
 from croupier.core.guardrail import Guardrail
 
 Booleans = NDArray[np.bool_]
@@ -31,6 +32,32 @@ class Judged(NamedTuple):
         return "broken" if self.broken[place] else "kept" if self.kept[place] else "open"
 
 
+class Against(NamedTuple):
+    """Sums of arms, shape (…, T), and of what they are compared with, (T,): so many arms' sums."""
+
+    arms: Cells
+    other: Cells
+    others: int = 1
+
+    def contrast(self) -> Contrast:
+        """That of each period, by Hájek's means; 0 where an arm was there for a part of it only.
+
+        It is no surer than if both scattered about their common mean: an arm that always fails
+        beside a default that never does shows no scatter at all within either.
+        """
+        arms, other, others = self
+        found = Contrast.of(arms, other, propensities=True)
+        n1, n0 = np.maximum(arms.n, 1.0), np.maximum(other.n, 1.0)
+        scatter = arms.r2 + other.r2 - (arms.r + other.r) ** 2 / (n1 + n0)
+        pooled = np.maximum(scatter, 0.0) / (n1 + n0 - 1.0)
+        worth1, worth0 = (np.maximum(each.effective(), 1.0) for each in (arms, other))
+        together = found.size**2 * (1.0 / worth1 + 1.0 / worth0) * pooled
+        noise1 = np.where(found.noise1 + found.noise0 > 0, found.noise1, together)
+        alike = np.maximum(found.alike, together)
+        whole = ~in_part(arms, other, others)
+        return Contrast(*(whole * each for each in found._replace(noise1=noise1, alike=alike)))
+
+
 def judge(
     cells: Cells,
     default: Sequence[int],
@@ -40,16 +67,17 @@ def judge(
 ) -> Judged:
     """Whether arms' second outcome is worse than the default's by more than the margin a trial.
 
-    `cells` are the sums of that outcome, shape (T, K); `default` are the places of the default's
-    arms; `groups` the same by group of units, (G, K), where these are kept. An arm has broken it when every difference that is left in the confidence sequence is
-    worse than the margin, and keeps it when none is; so it may be asked at every refresh, and a
-    sound arm is ever called broken with probability 5 % at most, over all `shared_by` comparisons
-    (arms and guardrails) together. The side that has more of the outcome must have had it often
-    enough, (Σy)²/Σy² ≥ 25: before, sums are not as good as normal. Nor is the sequence ever surer
-    than if the outcomes of both scattered about their common mean.
+    `cells` are the sums of that outcome, shape (T, K), in order of time; `default` are the places
+    of the default's arms; `groups` the same by group of units, (G, K), where these are kept. An arm
+    has broken it when every difference that is left in the confidence sequence is worse than the
+    margin, and keeps it when none is; so it may be asked at every refresh, and a sound arm is ever
+    called broken with probability 5 % at most, over all `shared_by` comparisons (arms and
+    guardrails) together, whatever shares and base rate do meanwhile. The side that has more of the
+    outcome must have had it often enough, (Σy)²/Σy² ≥ 25: before, sums are not as good as normal.
+    Nor is the sequence ever surer than if the outcomes of both scattered about their common mean.
 
     >>> n, refunds = np.array([[1500.0, 1500.0]]), np.array([[30.0, 90.0]])  # 2 % and 6 %
-    >>> cells = Cells(n, refunds, refunds, *[n] * 5)
+    >>> cells = Cells(n, refunds, refunds, n, n, *[refunds] * 3)
     >>> from croupier.core.reward import Reward, Term
     >>> one = Guardrail(Reward({"refund": Term(1.0)}), margin=0.01)
     >>> found = judge(cells, [0], one, 1)
@@ -59,26 +87,27 @@ def judge(
     Source: Johari, Pekelis & Walsh 2015, Always Valid Inference (arXiv 1512.04922), for the rule;
     `anytime` for the sequence.
     """  # noqa: E501
-    factor = dispersion(cells.n, cells.r, cells.r2).factor
+    factor = spread(cells).factor
     other = cells.arms(default).together()
     sides = (groups.turned(), side(groups, default)) if groups is not None else None
-    return compare(cells.turned(), other, declared, shared_by, factor, sides)
+    return compare(
+        Against(cells.turned(), other, max(len(default), 1)), declared, shared_by, factor, sides
+    )
 
 
 def compare(
-    arms: Cells,
-    other: Cells,
+    pair: Against,
     declared: Guardrail,
     shared_by: int,
     factor: float = 1.0,
     groups: Sides | None = None,
 ) -> Judged:
-    """The same of arms (…, T) against another (T,), with variances widened by a factor.
+    """The same of arms against others, with variances widened by a factor.
 
     With `groups` of units also by as much as these scatter.
     """
-    total = _contrast(arms, other).total()
-    often = [_often(each.r.sum(axis=-1), each.r2.sum(axis=-1)) for each in (arms, other)]
+    total = pair.contrast().total()
+    often = [_often(each.r.sum(axis=-1), each.r2.sum(axis=-1)) for each in (pair.arms, pair.other)]
     wider, widest = factors(total, groups, factor)
     once = total.difference(ALPHA, wider)
     anytime = difference_sequence(total, ALPHA / max(shared_by, 1), widest)
@@ -87,26 +116,12 @@ def compare(
 
 def at_each_look(arms: Cells, other: Cells, declared: Guardrail, shared_by: int) -> Judged:
     """The same at the end of each period, shape (…, T): what would have been found by then."""
-    so_far = _contrast(arms, other).so_far()
+    so_far = Against(arms, other).contrast().so_far()
     often = [
         _often(np.cumsum(each.r, axis=-1), np.cumsum(each.r2, axis=-1)) for each in (arms, other)
     ]
     anytime = difference_sequence(so_far, ALPHA / max(shared_by, 1))
     return _judged(so_far.difference(), anytime, declared, often)
-
-
-def _contrast(arms: Cells, other: Cells) -> Contrast:
-    """The contrast of each period, no surer than if both scattered about their common mean.
-
-    An arm that always fails beside a default that never does shows no scatter at all within either.
-    """
-    found = Contrast.of(arms, other)
-    n1, n0 = np.maximum(arms.n, 1.0), np.maximum(other.n, 1.0)
-    scatter = arms.r2 + other.r2 - (arms.r + other.r) ** 2 / (n1 + n0)
-    pooled = np.maximum(scatter, 0.0) / (n1 + n0 - 1.0)
-    together = found.size**2 * (1.0 / n1 + 1.0 / n0) * pooled
-    noise1 = np.where(found.noise1 + found.noise0 > 0, found.noise1, together)
-    return found._replace(noise1=noise1, alike=np.maximum(found.alike, together))
 
 
 def _judged(

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 
 from croupier.core.arms.design_effect import pooled
-from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import HOURLY_FOR
 from croupier.core.barred import in_play
@@ -20,6 +19,7 @@ from croupier.core.estimate.contrast import Contrast
 from croupier.core.estimate.lift import Interval, Lift, Terms
 from croupier.core.estimate.offers import offered
 from croupier.core.estimate.returning import Sides, factors, side
+from croupier.core.estimate.spread import spread
 from croupier.core.estimate.verdict import Rival
 from croupier.core.learn import IMPORTED
 from croupier.core.records import ArmSet, Declaration
@@ -49,16 +49,14 @@ class Panel:
         self.periods = Cells.periods(rows, strata)
         self.policy = both.arms(slice(count))
         self.imported = both.arms(slice(2 * count, None))
-        # Slot by slot: what asks for the shares of the period before asks for those of its slot.
-        by_slot = sorted(range(len(self.periods)), key=lambda line: self.periods[line][::-1])
-        compared = both.lines(by_slot)
+        compared = Cells.by_slot(rows, strata)
         self.compared = compared.arms(slice(count))
         self.held_out = compared.arms(slice(count, 2 * count)).together().plain()
         self.groups = Cells.by_group(rows, strata[: 2 * count])
         self.grouped = bool(self.groups.n.any())
         names = [arm.name for arm in self.arms]
         self.default = [names.index(name) for name in spec.defaults if name in names]
-        self.spread = dispersion(self.policy.n, self.policy.r, self.policy.r2)
+        self.spread = spread(self.policy)
         self.terms = Terms(
             comparisons=len(self.arms) - len(self.default),
             dispersion=self.spread.factor,

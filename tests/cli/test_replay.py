@@ -199,3 +199,21 @@ def test_a_guardrail_changed_after_a_refill_leaves_what_was_added(
         assert run(croupier, tmp_path).code == 0
     assert sorted(trials_of(tmp_path, "policy:leave:").values()) == [6, 6, 12]
     assert sum(trials_of(tmp_path, "policy:click:signal").values()) == (18 if more else 0)
+
+
+def test_sums_by_group_of_units_are_counted_in_one_line(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    toml = SINGLE.replace('sticky = "session"', 'sticky = "unit"')
+    with a_house(tmp_path / "croupier.db", toml) as house:
+        for number in range(30):
+            house.trial(f"u-{number}", "click")
+        house.settle()
+    (tmp_path / "croupier.toml").write_text(toml.replace("click = 1.0", "click = 1.0, buy = 2.0"))
+    words = ("--config", tmp_path / "croupier.toml", "--new-reward", "--write")
+    _, *lines, groups, verdict = run(croupier, tmp_path, *words).out.strip().splitlines()
+    assert lines
+    assert not [line for line in lines if "group." in line]
+    count = int(groups.split()[1])
+    assert groups == f"and {count} sums by group of units, which --json lists"
+    assert verdict == f"{len(lines) + count} sums differed and were written"

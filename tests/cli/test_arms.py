@@ -1,5 +1,6 @@
 """croupier arms, against doors that really listen."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,16 @@ def test_arms_are_listed_changed_and_their_history_told(
         assert (put.code, "start-now" in put.out) == (0, True)
         pinned = croupier("arms", NAME, "pin", "install", "--until", "2h", "--json", *where).json()
         assert pinned["pinned"] == "install"
-        assert "put start-now (by ana)" in croupier("arms", NAME, "history", *where).out
-        assert len(croupier("arms", NAME, "history", "--json", *where).json()["history"]) == 3
+        end = datetime.fromtimestamp(pinned["pinned_until"] / 1000, UTC).isoformat(" ", "seconds")
+        croupier("arms", NAME, "put", "later", "--by", "bob", *where)
+        history = croupier("arms", NAME, "history", *where).out.splitlines()[:4]
+        assert history[1].endswith("version 2: put start-now (by ana)")
+        assert history[2].endswith(f"pin install (by cli), install is pinned until {end}")
+        assert history[3].endswith("version 4: put later (by bob)")
+        times = [datetime.fromisoformat(line.partition("  ")[0]) for line in history]
+        assert times == sorted(times)
+        assert times[-1].tzinfo == UTC
+        assert len(croupier("arms", NAME, "history", "--json", *where).json()["history"]) == 4
         refused = croupier("arms", NAME, "pause", "nope", *where)
         assert refused.code == 2
         assert "'nope' is not an arm" in refused.err

@@ -116,6 +116,42 @@ def test_wrong_rows_are_named_and_counted(croupier: CommandLine, tmp_path: Path)
     assert "14 rows could not be used, 4 more like these" in shown.err
 
 
+def test_an_unclosed_quote_swallows_no_rows(
+    croupier: CommandLine, log: Path, tmp_path: Path
+) -> None:
+    """To the end of the file, or to the next quote: neither is one odd row among many."""
+    rows = log.read_text().splitlines()[1:]
+    rows[100] = '"' + rows[100]
+    found = ask(croupier, write(tmp_path / "open.csv", rows))
+    assert (found.code, found.out) == (2, "")
+    assert "open.csv: from line 102 on: unexpected end of data: is a quote not closed?" in found.err
+    rows[400] = rows[400].replace(",", '",', 1)
+    told = ask(croupier, write(tmp_path / "closed.csv", rows)).json()
+    assert (told["rounds"], told["wrong_rows"]) == (1_699, 301)
+    assert told["wrong"] == [
+        "line 102: a quoted text of 301 lines, 300 of which look like rows: is a quote not closed?"
+    ]
+    assert "301 of 2,000 rows could not be read" in told["refused"]
+
+
+def test_a_quoted_text_of_several_lines_is_one_cell(croupier: CommandLine, tmp_path: Path) -> None:
+    rows = ["a,1,0.5,plain", 'b,0,0.5,"one, two,\nthree, four"', '"a\nb",1,0.5,x'] * 100
+    header = "action,reward,propensity,text"
+    told = ask(croupier, write(tmp_path / "log.csv", rows, header), "--policy", "uniform").json()
+    assert (told["rounds"], told["wrong_rows"]) == (300, 0)
+
+
+def test_the_mark_that_some_programs_begin_a_file_with_costs_no_line(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    line = '{"_label_cost": -1, "_label_probability": 0.5, "_label_Action": 1, "a": [1, 2], '
+    line += '"p": [0.5, 0.5]}\n'
+    (tmp_path / "log.dsjson").write_text(line * 200, encoding="utf-8-sig")
+    for path, more in ((tmp_path / "log.dsjson", ()), (tmp_path, ("--part", "log"))):
+        told = ask(croupier, path, "--policy", "uniform", *more).json()
+        assert (told["rounds"], told["wrong_rows"]) == (200, 0)
+
+
 def test_parquet_and_other_column_names(croupier: CommandLine, log: Path, tmp_path: Path) -> None:
     pyarrow_csv, parquet = (
         pytest.importorskip("pyarrow.csv"),

@@ -109,6 +109,22 @@ def test_rows_and_slates_that_cannot_be_used_are_counted(
     assert "5 of 405 rows could not be read" in few.json()["refused"]
 
 
+@pytest.mark.parametrize("position", ["7", "-1", "1e300"])
+def test_a_position_that_hardly_any_ranking_has_is_a_wrong_row(
+    croupier: CommandLine, rows: list[str], tmp_path: Path, position: str
+) -> None:
+    """In place of another position it costs that slate; beside them nothing; it is no slot."""
+    astray = [f"x1,1,a,0.5,0.5,1\nx1,{position},b,0.5,0.5,1", f"x2,{position},c,0.5,0.5,1"]
+    astray += ["x2,1,a,0.5,0.5,1", "x2,2,b,0.5,0.5,1"]
+    told = ask(croupier, write(tmp_path / "log.csv", astray + rows)).json()
+    assert (told["rounds"], told["refused"]) == (1_501, [])
+    assert told["left_out"] == {"slates with empty slots": 1}
+    assert told["wrong"] == [
+        f"line {line}: position: 2 of 1,502 rankings have the position {float(position):g}"
+        for line in (3, 4)
+    ]
+
+
 def test_a_stated_least_propensity_and_rewards_are_held_against_the_log(
     croupier: CommandLine, rows: list[str], tmp_path: Path
 ) -> None:

@@ -59,6 +59,26 @@ def test_every_topic_can_be_read(
     assert all("type" in each for each in lines(croupier(*words, "--json").out))
 
 
+def test_what_a_declaration_changed_is_told(croupier: CommandLine, shop: Path) -> None:
+    """Another margin, default or policy is no other version: the line must say what it is."""
+    guarded = SINGLE + "[experiment.guardrail.leave]\nreward = { leave = 1.0 }\nmargin = 0.5\n"
+    other = guarded.replace("0.5", "0.25").replace('default = "install"', 'default = "free-trial"')
+    for toml in (guarded, other, other.replace("floor = 0.01", "floor = 0.02")):
+        with a_house(shop / "croupier.db", toml):
+            pass
+    words = ("log", "--data", shop / "croupier.db", "--topic", "arms")
+    told = [line for line in croupier(*words).out.splitlines() if "declaration" in line]
+    first, guarded_too, *_ = told
+    assert "changed" not in first
+    assert "changed guardrail.leave." in guarded_too
+    assert [line.partition(", changed ")[2] for line in told[2:]] == [
+        'default: "install" → "free-trial", guardrail.leave.margin: 0.5 → 0.25',
+        "policy.floor: 0.01 → 0.02",
+    ]
+    (last,) = croupier(*words, "--limit", 1).out.splitlines()
+    assert last == told[-1]
+
+
 def test_one_unit_one_decision_one_stretch_of_time(croupier: CommandLine, shop: Path) -> None:
     words = ("log", "--data", shop / "croupier.db", "--json")
     mine = lines(croupier(*words, "--unit", "u-3").out)

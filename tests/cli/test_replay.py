@@ -10,6 +10,14 @@ from tests.apps.house import NAME, SINGLE, TOP_BUTTON, a_house
 from tests.cli.command import CommandLine, Outcome
 
 RICHER = SINGLE.replace("click = 1.0", "click = 1.0, enrol = 5.0")
+GUARDRAIL = """
+[experiment.guardrail.leave]
+reward = {{ leave = {} }}
+margin = 0.5
+"""
+SURROGATE = """
+surrogate.click = { mean = 0.2, covariance = { click = 0.01 } }
+"""
 BANNER = TOP_BUTTON.replace(NAME, "banner")
 
 
@@ -33,6 +41,18 @@ def stored(shop: Path) -> dict[tuple[str, int], tuple[int, int]]:
         place = key.experiment, key.reward_version
         n, r = found.get(place, (0, 0))
         found[place] = n + sums.n, r + sums.r
+    return found
+
+
+def trials_of(shop: Path, begin: str) -> dict[tuple[int, str], int]:
+    """Trials by reward version and stratum, of the strata that begin so."""
+    from croupier.config.backends import open_backends
+
+    found: dict[tuple[int, str], int] = {}
+    for key, sums in open_backends(shop / "croupier.db", read_only=True).states.load().sums.items():
+        if key.stratum.startswith(begin):
+            place = key.reward_version, key.stratum
+            found[place] = found.get(place, 0) + sums.n
     return found
 
 
@@ -155,3 +175,45 @@ def test_what_is_no_data_file_is_refused(
         found = run(croupier, tmp_path, *words)
         assert (found.code, found.out, len(found.err.splitlines())) == (2, "", 1)
         assert said in found.err
+
+
+@pytest.mark.parametrize("more", ["", SURROGATE], ids=["plain", "surrogate"])
+@pytest.mark.parametrize("sticky", ["session", "unit"])
+def test_a_guardrail_changed_after_a_refill_leaves_what_was_added(
+    croupier: CommandLine, tmp_path: Path, sticky: str, more: str
+) -> None:
+    """Load; another reward; refill; go on; measure the guardrail otherwise; go on."""
+    data = tmp_path / "croupier.db"
+    plain = SINGLE.replace('sticky = "session"', f'sticky = "{sticky}"')
+    richer = plain.replace("click = 1.0", "click = 1.0, enrol = 5.0") + more
+    stages = ((plain, 1.0), (richer, 1.0), (richer, 2.0))
+    for toml, worth in stages:
+        (tmp_path / "croupier.toml").write_text(toml + GUARDRAIL.format(worth))
+        if toml != plain:
+            config = ("--config", tmp_path / "croupier.toml")
+            assert run(croupier, tmp_path, *config, "--new-reward", "--write").code == 0
+        with a_house(data, toml + GUARDRAIL.format(worth)) as house:
+            for number in range(6):
+                house.trial(f"u-{number}", "click", "leave")
+            house.settle()
+        assert run(croupier, tmp_path).code == 0
+    assert sorted(trials_of(tmp_path, "policy:leave:").values()) == [6, 6, 12]
+    assert sum(trials_of(tmp_path, "policy:click:signal").values()) == (18 if more else 0)
+
+
+def test_sums_by_group_of_units_are_counted_in_one_line(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    toml = SINGLE.replace('sticky = "session"', 'sticky = "unit"')
+    with a_house(tmp_path / "croupier.db", toml) as house:
+        for number in range(30):
+            house.trial(f"u-{number}", "click")
+        house.settle()
+    (tmp_path / "croupier.toml").write_text(toml.replace("click = 1.0", "click = 1.0, buy = 2.0"))
+    words = ("--config", tmp_path / "croupier.toml", "--new-reward", "--write")
+    _, *lines, groups, verdict = run(croupier, tmp_path, *words).out.strip().splitlines()
+    assert lines
+    assert not [line for line in lines if "group." in line]
+    count = int(groups.split()[1])
+    assert groups == f"and {count} sums by group of units, which --json lists"
+    assert verdict == f"{len(lines) + count} sums differed and were written"

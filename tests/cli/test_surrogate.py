@@ -79,3 +79,87 @@ def test_what_is_wrong_is_said(
     told = croupier("surrogate", *(word.format(matured) for word in words))
     assert told.code == 2
     assert reason in told.err
+
+
+def columns(file: Path, **values: np.ndarray) -> Path:
+    """A file with these columns."""
+    rows = zip(*(column.tolist() for column in values.values()), strict=True)
+    file.write_text("\n".join([",".join(values), *(",".join(map(str, row)) for row in rows)]))
+    return file
+
+
+@pytest.mark.parametrize("name", ["page click", "'click'", "k" * 65, "clïck", "impression"])
+def test_a_column_that_no_kind_can_be_named_by_is_refused(
+    croupier: CommandLine, matured: Path, name: str
+) -> None:
+    matured.write_text(matured.read_text().replace("click", name))
+    told = croupier("surrogate", "fit", matured, "--late", "late", "--signals", f"{name},cart")
+    assert (told.code, told.out) == (2, "")
+    assert f"column {name!r}: not a name for an outcome kind: " in told.err
+    assert name == "impression" or "1 to 64 letters, digits, '.', '_' or '-'" in told.err
+
+
+HUGE = np.tile([1e200, -1e200, 3e200], 40)
+CLICKS = np.tile([0.0, 1.0, 0.0, 1.0, 1.0], 24)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"late": HUGE, "click": CLICKS}, "column 'late': numbers up to 3e+200, too large"),
+        (
+            {"late": 1e200 * CLICKS, "click": np.where(CLICKS > 0, 3e200, 0.5)},
+            "column 'click': numbers up to 3e+200, too large",
+        ),
+        ({"late": CLICKS, "click": CLICKS - 1}, "column 'click': row 1: expected a count or an"),
+        ({"late": 1e12 * CLICKS, "click": CLICKS}, "reward.click: weight must be"),
+        ({"late": 1e5 * CLICKS, "click": 1e9 * CLICKS + 0.5}, "reward.click: "),
+    ],
+)
+def test_numbers_of_which_there_is_no_reward_are_refused(
+    croupier: CommandLine, tmp_path: Path, values: dict[str, np.ndarray], said: str
+) -> None:
+    file = columns(tmp_path / "trials.csv", **values)
+    for more in ((), ("--json",)):
+        told = croupier("surrogate", "fit", file, "--late", "late", "--signals", "click", *more)
+        assert (told.code, told.out) == (2, "")
+        assert said in told.err
+        assert "Warning" not in told.err
+
+
+def test_a_check_of_numbers_too_large_is_refused(croupier: CommandLine, tmp_path: Path) -> None:
+    arm = np.tile(["a", "b"], 60)
+    file = columns(tmp_path / "trials.csv", late=HUGE, click=CLICKS, arm=arm)
+    asked = ("--late", "late", "--signals", "click=1", "--arm", "arm")
+    told = croupier("surrogate", "check", file, *asked)
+    assert (told.code, told.out) == (2, "")
+    assert "column 'late': numbers up to 3e+200" in told.err
+
+
+def test_where_no_signal_is_worth_anything_there_is_no_reward(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    file = columns(tmp_path / "trials.csv", late=np.full(120, 3.0), click=CLICKS)
+    asked = ("surrogate", "fit", file, "--late", "late", "--signals", "click")
+    told = croupier(*asked)
+    assert (told.code, told.out) == (1, "")
+    assert "no signal tells anything of late" in told.err
+    as_json = croupier(*asked, "--json")
+    assert (as_json.code, as_json.json()["surrogate"]) == (1, {})
+
+
+def test_counts_above_what_is_counted_are_fitted_as_they_will_count(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    """A trial of 400 views will earn what one of 256 does: so it must in the fit, and its mean."""
+    views = np.random.default_rng(1).integers(0, 400, 600)
+    late = 0.5 * np.minimum(views, 256) + np.tile([0.1, -0.1], 300)
+    file = columns(tmp_path / "trials.csv", late=late, views=views)
+    told = croupier("surrogate", "fit", file, "--late", "late", "--signals", "views")
+    assert told.code == 0
+    assert f"# views: {(views > 256).sum()} of 600 trials have more than 256" in told.err
+    spec = parse_settings(TOP_BUTTON.replace("reward = { click = 1.0 }", told.out.strip()))
+    one = spec.experiments[0]
+    assert one.reward.terms["views"].cap == 256
+    assert one.reward.terms["views"].weight == pytest.approx(0.5, abs=1e-3)
+    assert one.signals["views"].mean == pytest.approx(np.minimum(views, 256).mean())

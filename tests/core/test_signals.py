@@ -112,7 +112,8 @@ def test_what_a_fit_prints_is_never_refused(root: list[float], zeros: int) -> No
         kind: Signal(0.1, {other: float(f"{sigma[i, j]:.9g}") for j, other in enumerate(kinds)})
         for i, kind in enumerate(kinds)
     }
-    assert list(signal_problems(found)) == []
+    reward = Reward({kind: Term(1.0) for kind in kinds})
+    assert list(signal_problems(found, reward)) == []
     assert (Doubt.of(found).variance(np.array([[0.0, 0.5, 2.0], [0.1, 0.1, 0.1]])) >= 0).all()
 
 

@@ -475,5 +475,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_every_document_is_listed_by_task() -> None:
     text = (ROOT / "docs/index.md").read_text(encoding="utf-8")
-    listed = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)", text)}
+    links = re.findall(r"\]\(([^)#]+)", text)
+    assert len(links) == len(set(links)), "listed twice"
+    listed = {(ROOT / "docs" / link).resolve() for link in links}
     assert not set((ROOT / "docs").glob("**/*.md")) - listed - {ROOT / "docs/index.md"}

@@ -1,8 +1,10 @@
 """croupier arms: look at an experiment's arms, and change them."""
 
 import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,10 +66,24 @@ def arms(  # noqa: PLR0913 - the command's own options
     if as_json:
         print(json.dumps(pages[-1] if change is not Change.HISTORY else {"history": pages}))
         return
-    for page in pages:
-        who = page["by"] + (f", who said {page['note']}" if page["note"] else "")
-        print(f"version {page['version']}: {page['change']} (by {who})")
+    for page, before in zip(pages, [{}, *pages], strict=False):
+        print(_line(page, before))
         for each in page["arms"] if page is pages[-1] else ():
             mark = "pinned" if each["name"] == page["pinned"] else each.get("status", "active")
             group = f" ({each['group']})" if each.get("group") else ""
             print(f"  {each['number']:3} {mark:8} {each['name']}{group}")
+
+
+def _line(page: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """One version of the arms: when, what, by whom; of a pin that is new, until when."""
+    who = page["by"] + (f", who said {page['note']}" if page["note"] else "")
+    told = f"{_time(page['at'])}  version {page['version']}: {page['change']} (by {who})"
+    pinned = page["pinned"], page["pinned_until"]
+    if page["pinned"] is None or pinned == (before.get("pinned"), before.get("pinned_until")):
+        return told
+    end = f"until {_time(pinned[1])}" if pinned[1] else "until it is unpinned"
+    return f"{told}, {pinned[0]} is pinned {end}"
+
+
+def _time(millis: int) -> str:
+    return datetime.fromtimestamp(millis / 1000, UTC).isoformat(" ", "seconds")

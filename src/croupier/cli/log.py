@@ -18,6 +18,7 @@ from croupier.cli.where import LogUrl, StatesUrl, is_distributed, open_to_look
 if TYPE_CHECKING:
     from croupier.core.declarations import Declarations
     from croupier.runners.history import History
+    from croupier.runners.looking.changed import Changed
     from croupier.runners.looking.look import Seen, Wanted
 
 _FOLLOW_SECONDS = 0.3
@@ -67,6 +68,7 @@ def log(  # noqa: PLR0913 - the command's own options
       croupier log --log kafka://10.0.0.5:9092/shop?partitions=8 --topic observations
     """
     from croupier.runners.history import History
+    from croupier.runners.looking.changed import Changed
     from croupier.runners.looking.look import Stretch, newest
     from croupier.runners.looking.look import follow as go_on
 
@@ -80,17 +82,21 @@ def log(  # noqa: PLR0913 - the command's own options
     wanted = _wanted(place, experiment, unit, tracking_id)
     history, ends = History(backends.log), backends.log.ends(topic)
     begin = _millis(since, backends.clock.now()) if since else 0
+    changed = Changed(backends.log)
     for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
-        _print(seen, history.declarations, as_json=as_json)
+        _print(seen, history.declarations, changed, as_json=as_json)
     if follow:
-        _follow(history, go_on(backends.log, topic, wanted, ends, _wait), as_json=as_json)
+        records = go_on(backends.log, topic, wanted, ends, _wait)
+        _follow(history, records, changed, as_json=as_json)
 
 
-def _follow(history: "History", records: Iterable["Seen"], *, as_json: bool) -> None:
+def _follow(
+    history: "History", records: Iterable["Seen"], changed: "Changed", *, as_json: bool
+) -> None:
     try:
         for seen in records:
             history.follow()
-            _print(seen, history.declarations, as_json=as_json)
+            _print(seen, history.declarations, changed, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit from None
 
@@ -131,7 +137,10 @@ def _millis(text: str, now: int) -> int:
     return int(aware.timestamp() * 1000)
 
 
-def _print(seen: "Seen", declarations: "Declarations", *, as_json: bool) -> None:
+def _print(
+    seen: "Seen", declarations: "Declarations", changed: "Changed", *, as_json: bool
+) -> None:
+    from croupier.core.records import Declaration
     from croupier.runners.looking.readable import fields_of, iso
 
     fields = fields_of(seen.record, declarations)
@@ -139,4 +148,6 @@ def _print(seen: "Seen", declarations: "Declarations", *, as_json: bool) -> None
         text = json.dumps({"appended": iso(seen.stamp)} | fields, ensure_ascii=False)
     else:
         text = f"{iso(seen.stamp)}  {line_of(fields)}"
+        if isinstance(seen.record, Declaration) and (told := changed.of(seen.record)):
+            text += f", changed {', '.join(told)}"
     print(text, flush=True)

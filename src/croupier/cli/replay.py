@@ -102,14 +102,24 @@ def _report(
         return
     trimmed = "" if whole else ", the first were trimmed"
     print(f"\n{entries:,} entries read{trimmed}")
-    for each in differing:
+    _print_sums(differing)
+    verdict = "the stored sums are what the log says"
+    if differing:
+        verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
+    print(verdict)
+
+
+def _print_sums(differing: "list[Difference]") -> None:
+    """A line a difference; those of groups of units, of which there are very many, are counted."""
+    from croupier.core.arms.groups import split_stratum
+
+    whole = [each for each in differing if split_stratum(each.key.stratum)[0] is None]
+    for each in whole:
         key = each.key
         print(
             f"{key.experiment} arm {key.arm} slot {key.slot} reward version {key.reward_version} "
             f"{key.stratum}: stored n={each.stored.n} Σr={each.stored.r}, "
             f"log n={each.rebuilt.n} Σr={each.rebuilt.r} (millionths)"
         )
-    verdict = "the stored sums are what the log says"
-    if differing:
-        verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
-    print(verdict)
+    if len(whole) < len(differing):
+        print(f"and {len(differing) - len(whole):,} sums by group of units, which --json lists")

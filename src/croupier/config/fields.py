@@ -116,14 +116,31 @@ def _value(key: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is Literal and value not in get_args(kind):
         expected = ", ".join(map(str, get_args(kind)))
         raise ValueError(f"expected one of {expected}, got {value!r}")
+    if get_origin(kind) is dict:
+        return _converted(value, dict) and {
+            name: _part(name, each, get_args(kind)[1]) for name, each in value.items()
+        }
     if isinstance(value, bool) and kind is not bool:
         raise ValueError(f"expected a number or a text, got {str(value).lower()}")
+    return _converted(value, kind)
+
+
+def _part(name: str, value: Any, kind: Any) -> Any:
+    """One entry of a table whose keys the owner chose; ValueError names it."""
+    try:
+        return _converted(value, kind)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _converted(value: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         at = f" at {place.rstrip('`')}" if place else ""
-        raise ValueError(reason.replace("Expected", "expected") + at) from None
+        said = reason.replace("Expected", "expected").replace("`object`", "a table")
+        raise ValueError(said + at) from None
 
 
 def _duration(key: str, value: Any) -> int | None:

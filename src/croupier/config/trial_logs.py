@@ -101,7 +101,7 @@ def read_weights(file: Path) -> Weights:
     """
     try:
         found = _weights(file)
-    except (OSError, ValueError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, IndexError, csv.Error) as error:
         raise ConfigError(f"{file}: no weights of arms: {error}") from error
     for position, weights in found.items():
         where = f"position {position}: " if position else ""
@@ -115,7 +115,7 @@ def read_weights(file: Path) -> Weights:
 def _weights(file: Path) -> Weights:
     if file.suffix == ".csv":
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            header, *rows = csv.reader(lines)
+            header, *rows = csv.reader(lines, strict=True)
         if len(set(header)) < len(header):
             raise ValueError("two columns have the same name")
         named = {name: place for place, name in enumerate(header) if place}

@@ -2,6 +2,9 @@
 
 import re
 
+A_NAME = "1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+"""What a name is, in words."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

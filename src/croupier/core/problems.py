@@ -16,7 +16,7 @@ from croupier.core.experiment import (
     Experiment,
 )
 from croupier.core.guardrail import MOST_GUARDRAILS
-from croupier.core.name import usable_name
+from croupier.core.name import A_NAME, usable_name
 from croupier.core.policies.thompson import Thompson
 from croupier.core.signals import signal_problems
 
@@ -47,7 +47,7 @@ def problems(spec: Experiment) -> Iterator[tuple[str, str]]:
 
 def _name_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
     if not usable_name(spec.name):
-        yield "name", f"expected 1 to 64 letters, digits, '.', '_' or '-', got {spec.name!r}"
+        yield "name", f"expected {A_NAME}, got {spec.name!r}"
     if len(spec.arms) > MOST_ARMS:
         yield "arms", f"at most {MOST_ARMS} arms, got {len(spec.arms)}"
     seen: set[str] = set()
@@ -98,7 +98,7 @@ def _reward_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
         yield "guardrail", f"at most {MOST_GUARDRAILS} guardrails, got {len(spec.guardrails)}"
     for name, each in spec.guardrails.items():
         if not usable_name(name):
-            yield f"guardrail.{name}", "not a name: letters, digits, '.', '_' or '-'"
+            yield f"guardrail.{name}", f"not a name: expected {A_NAME}"
         yield from ((f"guardrail.{name}.{key}", why) for key, why in each.problems())
 
 
@@ -132,10 +132,7 @@ def _surrogate_problems(spec: Experiment) -> Iterator[tuple[str, str]]:
     if not spec.surrogate:
         yield "surrogate", "at least one signal is needed, as croupier surrogate fit prints it"
         return
-    for kind in spec.surrogate:
-        if kind not in spec.reward.terms:
-            yield f"surrogate.{kind}", "not an outcome kind of the reward"
-    for key, reason in signal_problems(spec.surrogate):
+    for key, reason in signal_problems(spec.surrogate, spec.reward):
         yield f"surrogate.{key}", reason
     if spec.reward.usable and posterior_of(spec.posterior, spec.reward) != "normal":
         yield "surrogate", 'needs posterior = "normal": no other can be widened by it'

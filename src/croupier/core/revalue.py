@@ -9,8 +9,10 @@ _SHAPE = ("session", "slots", "ranking")
 
 
 def valued_by(declarations: Declarations, experiment: str, reward_version: int) -> Declarations:
-    """The older versions of an experiment; reward, guardrails and window are a newer one's.
+    """The older versions of an experiment; reward, its signals and its window are a newer one's.
 
+    Guardrails stay each version's own: one judges what was decided while it was declared. So what
+    a refill adds is settled once its reward version is there, whatever is declared later on.
     Versions with other sessions, slots or ranking are left out: their trials would not compare.
     """
     book, versions = Declarations(), declarations.versions(experiment)
@@ -24,7 +26,6 @@ def valued_by(declarations: Declarations, experiment: str, reward_version: int) 
             spec = replace(
                 each.spec,
                 reward=now.spec.reward,
-                guardrail=now.spec.guardrail,
                 surrogate=now.spec.surrogate,
                 window=now.spec.window,
             )

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from croupier.core.name import usable_name
+from croupier.core.name import A_NAME, usable_name
 
 MICRO = 1_000_000
 """Rewards, values and inverse propensities are kept as whole millionths."""
@@ -99,8 +99,13 @@ class Reward(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             reason = term.problem()
             if reason:
                 yield f"reward.{kind}", reason
-            if not usable_name(kind) or kind == "impression":
-                yield f"reward.{kind}", "not a name for an outcome kind"
+            if kind == "impression":
+                yield (
+                    f"reward.{kind}",
+                    "not a name for an outcome kind: it says that an arm was seen",
+                )
+            elif not usable_name(kind):
+                yield f"reward.{kind}", f"not a name for an outcome kind: expected {A_NAME}"
         if self.usable and max(map(abs, self.bounds)) > MOST_REWARD:
             yield "reward", f"a trial may earn or cost at most {MOST_REWARD:g}"
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.reward import MOST_REWARD
+from croupier.core.reward import MOST_REWARD, Reward
 
 _COLUMN = ":signal"
 _SLACK = 1e-6
@@ -70,11 +70,18 @@ class Doubt(msgspec.Struct, frozen=True):
         return np.asarray(np.maximum(found, 0.0))
 
 
-def signal_problems(signals: Signals) -> Iterator[tuple[str, str]]:
-    """What is wrong with the numbers of a surrogate, as (key, reason); the first of each sort."""
+def signal_problems(signals: Signals, reward: Reward) -> Iterator[tuple[str, str]]:
+    """What is wrong with a surrogate of this reward, as (key, reason); the first of each sort."""
     for kind, one in signals.items():
-        if not abs(one.mean) <= MOST_REWARD:
-            yield f"{kind}.mean", f"expected a number up to {MOST_REWARD:g}, got {one.mean}"
+        if kind not in reward.terms:
+            yield kind, "not an outcome kind of the reward"
+            continue
+        # A term that cannot be used is told of where the reward is.
+        unusable = reward.terms[kind].problem() is not None
+        most = MOST_REWARD if unusable else reward.counting(kind).bounds[1]
+        if not 0 <= one.mean <= most * (1.0 + _SLACK):
+            counted = f"expected 0 to {most:g}, the most that the reward counts of it"
+            yield f"{kind}.mean", f"{counted}, got {one.mean:g}"
     found = next(_row_problems(signals), None) or next(_pair_problems(signals), None)
     if found is None and _curved(signals):
         reason = "not positive semidefinite: some sum of these weights would vary by less than 0"

@@ -13,6 +13,10 @@ TOLERANCE = 1e-3
 """So far from 1 the propensities of all actions may add up: files hold rounded ones."""
 
 
+_BOM = b"\xef\xbb\xbf"
+"""What some programs put before the first line of a text."""
+
+
 class _Slot(msgspec.Struct):
     """One slot's outcome; `a` counts from 0 here, from 1 in a contextual bandit's line."""
 
@@ -49,7 +53,7 @@ class DsjsonLog(Rows):
         """Whether the first line is a decision."""
         try:
             with self._file.open("rb") as lines:
-                first = msgspec.json.decode(lines.readline(), type=_Line)
+                first = msgspec.json.decode(lines.readline().removeprefix(_BOM), type=_Line)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         return first.cost is not None or bool(first.outcomes)
@@ -60,7 +64,8 @@ class DsjsonLog(Rows):
         decoder = msgspec.json.Decoder(_Line)
         try:
             with self._file.open("rb") as lines:
-                for number, text in enumerate(lines, 1):
+                for number, line in enumerate(lines, 1):
+                    text = line.removeprefix(_BOM) if number == 1 else line
                     if text.strip():
                         self._line(number, text, decoder)
                     if self.full:

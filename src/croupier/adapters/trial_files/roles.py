@@ -8,7 +8,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from croupier.adapters.trial_files.rows import PART, RefusedRows, Row, UnreadableFileError
+from croupier.adapters.trial_files.rows import (
+    PART,
+    RefusedRows,
+    Row,
+    UnreadableFileError,
+    number_of,
+)
 
 ROLES = {
     "action": ("action", "arm", "item_id"),
@@ -24,7 +30,7 @@ ROLES = {
 NEEDED = ("action", "reward", "propensity")
 TRIAL = (*NEEDED, "position", "target")
 
-_BROKEN = (OSError, EOFError, UnicodeDecodeError, csv.Error, lzma.LZMAError, zlib.error)
+_BROKEN = (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, zlib.error)
 _OPENERS: dict[str, Callable[..., TextIO]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -48,27 +54,32 @@ class RoleTable:
     def fits(self) -> bool:
         """Whether the file has the columns that are needed; reads no further than these."""
         try:
-            header = next(self._opened())[1]
+            header = next(self._opened())[2]
         except UnreadableFileError:
             return False
         return all(any(name in header for name in self._names(role)) for role in self._needed)
 
     def read(self, refused: RefusedRows) -> Iterator[tuple[int, Row]]:
-        """Each row and its line; too short ones are `refused`.
+        """Each row and its line; too short ones are `refused`, and those that hold others.
 
         Raises UnreadableFileError when it is no such table.
         """
         rows = self._opened()
-        header = next(rows)[1]
+        header = next(rows)[2]
         places = self._places(header)
         self.roles, most = places.keys(), max(places.values()) + 1
-        for line, row in rows:
-            if len(row) < most:
+        numbers = [places[role] for role in ("reward", "propensity") if role in places]
+        for line, lines, row in rows:
+            if lines > 1 and (held := _rows_in(row, len(header), numbers)):
+                told = f"a quoted text of {lines:,} lines, {held:,} of which look like rows"
+                refused.refuse(line, "", f"{told}: is a quote not closed?", rows=lines)
+            elif len(row) < most:
                 refused.refuse(line, "", f"{len(row)} columns, expected {len(header)}")
             else:
                 yield line, _row(row, places)
 
-    def _opened(self) -> Iterator[tuple[int, Sequence[Any]]]:
+    def _opened(self) -> Iterator[tuple[int, int, Sequence[Any]]]:
+        """Where each row begins, how many lines it has, and its cells; the head comes first."""
         return self._parquet() if self._file.suffix == ".parquet" else self._csv()
 
     def _names(self, role: str) -> tuple[str, ...]:
@@ -95,18 +106,23 @@ class RoleTable:
                 )
         return found
 
-    def _csv(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        opened = _OPENERS.get(self._file.suffix, open)
+    def _csv(self) -> Iterator[tuple[int, int, Sequence[Any]]]:
+        opened, line = _OPENERS.get(self._file.suffix, open), 1
         try:
             with opened(self._file, "rt", encoding="utf-8-sig", newline="") as lines:
-                reader = csv.reader(lines)
-                yield 1, next(reader, [])
+                reader = csv.reader(lines, strict=True)
+                yield 1, 1, next(reader, [])
+                line = reader.line_num + 1
                 for row in reader:
-                    yield reader.line_num, row
+                    yield line, reader.line_num + 1 - line, row
+                    line = reader.line_num + 1
+        except csv.Error as error:
+            told = f"from line {line} on: {error}: is a quote not closed?"
+            raise UnreadableFileError(f"{self._file}: {told}") from error
         except _BROKEN as error:
             raise UnreadableFileError(f"{self._file}: {error}") from error
 
-    def _parquet(self) -> Iterator[tuple[int, Sequence[Any]]]:
+    def _parquet(self) -> Iterator[tuple[int, int, Sequence[Any]]]:
         try:
             from pyarrow import ArrowException  # noqa: PLC0415 - an extra
             from pyarrow.parquet import ParquetFile  # noqa: PLC0415
@@ -117,16 +133,29 @@ class RoleTable:
         try:
             table, line = ParquetFile(self._file), 1
             header = table.schema_arrow.names
-            yield 0, header
+            yield 0, 1, header
             kept = [header[place] for place in self._places(header).values()]
             for batch in table.iter_batches(PART, columns=kept):
                 values = {name: batch.column(name).to_pylist() for name in batch.schema.names}
                 columns = [values.get(name, [None] * batch.num_rows) for name in header]
                 for row in zip(*columns, strict=True):
-                    yield line, row
+                    yield line, 1, row
                     line += 1
         except (OSError, ArrowException) as error:
             raise UnreadableFileError(f"{self._file}: {error}") from error
+
+
+def _rows_in(row: Sequence[str], columns: int, numbers: Collection[int]) -> int:
+    r"""How many lines of a quoted text look like rows: as many columns, and numbers where due.
+
+    >>> _rows_in(["a,1,0.5\nb,0,0.5\nb", "0", "0.5"], 3, (1, 2))
+    2
+    """
+    lines = [line.split(",") for cell in row for line in cell.splitlines() if "\n" in cell]
+    return sum(
+        len(line) == columns and all(number_of(line[place]) is not None for place in numbers)
+        for line in lines
+    )
 
 
 def _row(row: Sequence[Any], places: Mapping[str, int]) -> Row:

@@ -60,9 +60,9 @@ class RefusedRows:
         self.wrong: list[WrongRow] = []
         self.wrong_count = 0
 
-    def refuse(self, line: int, column: str, reason: str) -> None:
-        """Leave a row out, and say so."""
-        self.wrong_count += 1
+    def refuse(self, line: int, column: str, reason: str, *, rows: int = 1) -> None:
+        """Leave a row out, or so many together, and say so."""
+        self.wrong_count += rows
         if len(self.wrong) < _NAMED:
             self.wrong.append(WrongRow(line, column, reason))
 

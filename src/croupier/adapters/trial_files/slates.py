@@ -1,6 +1,7 @@
 """CSV and Parquet with a row a slot: the rows of one ranking are its slate."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,10 @@ UNTOLD = (
 )
 
 
+STRAY = 0.01
+"""A position that at most this part of the rankings has, or a single one, is no slot of theirs."""
+
+
 class _Slot(NamedTuple):
     """One row: the arm in a slot, what it earned, and how likely it was."""
 
@@ -38,7 +43,8 @@ class TableSlates(RefusedRows):
     """The slates of a table: rows that have one `ranking` in common, `position` by `position`.
 
     `propensity` is how likely the arm was in its slot, and `choice`, where the table has it, how
-    likely given the arms above. Slates that lack a position are counted in `left_out`. What a slot
+    likely given the arms above. Slates that lack a position are counted in `left_out`; a position
+    that hardly any ranking has is a wrong row. What a slot
     may earn is in `bounds`, and no slot was filled with a propensity below `least`, where that is
     stated. The file is read once.
     """
@@ -72,10 +78,7 @@ class TableSlates(RefusedRows):
         return self._slates
 
     def _read(self) -> Slates | None:
-        found: dict[str, list[tuple[int, _Slot]]] = {}
-        for ranking, position, slot in self._slots():
-            found.setdefault(ranking, []).append((position, slot))
-            self.rows += 1
+        found = self._rankings()
         positions = sorted({position for rows in found.values() for position, _ in rows})
         self.slots = len(positions)
         whole = []
@@ -96,15 +99,32 @@ class TableSlates(RefusedRows):
         told = choice if "choice" in self._table.roles else None
         return Slates(arm.astype(np.int64), fold, reward, propensity, told)
 
-    def _slots(self) -> Iterator[tuple[str, int, _Slot]]:
-        """Of each row that can be used its ranking, its position, and what is in that slot."""
+    def _rankings(self) -> dict[str, list[tuple[int, _Slot]]]:
+        """By ranking its positions and what is in them, without rows whose position is stray."""
+        rows = [*self._slots()]
+        rankings = len({ranking for _, ranking, _, _ in rows})
+        having = Counter(position for _, position in {row[1:3] for row in rows})
+        found: dict[str, list[tuple[int, _Slot]]] = {}
+        for line, ranking, position, slot in rows:
+            many = having[position]
+            if many < max(having.values()) and many <= max(1, STRAY * rankings):
+                has = "ranking has" if many == 1 else "rankings have"
+                reason = f"{many:,} of {rankings:,} {has} the position {position:g}"
+                self.refuse(line, "position", reason)
+            else:
+                found.setdefault(ranking, []).append((position, slot))
+                self.rows += 1
+        return found
+
+    def _slots(self) -> Iterator[tuple[int, str, int, _Slot]]:
+        """Of each row that can be used its line, ranking and position, and what is in that slot."""
         for line, row in self._table.read(self):
             try:
                 place, slot = _position(row), self._slot(row)
             except UnusableRowError as error:
                 self.refuse(line, error.column, error.reason)
             else:
-                yield row.ranking, place, slot
+                yield line, row.ranking, place, slot
 
     def _slot(self, row: Row) -> _Slot:
         reward, propensity, choice = checked(row, "choice", row.choice)

@@ -80,13 +80,23 @@ class Diagnostics(msgspec.Struct, frozen=True):
                 f"{LEAST_EFFECTIVE:.0f} are needed"
             )
         if self.largest_weight > MOST_WEIGHT:
-            yield f"one round weighs {self.largest_weight:,.0f}, more than {MOST_WEIGHT:,.0f}"
+            yield f"one round weighs {_above(self.largest_weight)}, more than {MOST_WEIGHT:,.0f}"
         if abs(self.deviation) > MOST_DEVIATION:
             yield (
                 f"the mean weight is {self.mean_weight:.4g} where it should be 1, "
                 f"{abs(self.deviation):.1f} standard errors away: the logged propensities are not "
                 "those that arms were drawn with, or rounds are missing"
             )
+
+
+def _above(weight: float) -> str:
+    """A weight above MOST_WEIGHT, with as many digits as show that it is.
+
+    >>> _above(25_000.4), _above(10_000.04)
+    ('25,000', '10,000.04')
+    """
+    digits = (d for d in range(17) if float(f"{weight:.{d}f}") > MOST_WEIGHT)
+    return f"{weight:,.{next(digits, 17)}f}"
 
 
 def _deviation(n: int, mean: float, scatter: float) -> float:

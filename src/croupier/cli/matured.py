@@ -1,0 +1,85 @@
+"""Matured trials of a file: their signals, the late metric, and the arm."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from croupier.config.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from croupier.core.arms.panels import FloatArray
+
+
+class Trials(NamedTuple):
+    """A row a trial; `signals` has a column for each of `names`, `metric` names the late one."""
+
+    file: Path
+    names: list[str]
+    metric: str
+    signals: "FloatArray"
+    late: "FloatArray"
+    arms: list[str]
+
+    def must_be_finite(self, results: "Iterable[float]") -> None:
+        """ConfigError, naming the column with the largest numbers, where they overflowed."""
+        if all(map(math.isfinite, results)):
+            return
+        columns = [*zip(self.names, self.signals.T, strict=True), (self.metric, self.late)]
+        most, name = max((float(abs(column).max()), name) for name, column in columns)
+        raise ConfigError(
+            f"{self.file}: column {name!r}: numbers up to {most:.6g}, too large to add up"
+        )
+
+    def must_be_signals(self) -> None:
+        """ConfigError where a column cannot be declared: by its name, or for what is in it."""
+        from croupier.core.reward import Reward, Term
+
+        named = Reward(dict.fromkeys(self.names, Term(1.0)))
+        problems = [
+            f"column {key.removeprefix('reward.')!r}: {why}" for key, why in named.problems()
+        ]
+        for name, column in zip(self.names, self.signals.T, strict=True):
+            if column.min(initial=0.0) < 0:
+                row = int(column.argmin())
+                problems.append(
+                    f"column {name!r}: row {row + 1}: expected a count or an amount, from 0, "
+                    f"got {column[row]:g}"
+                )
+        if problems:
+            raise ConfigError(*(f"{self.file}: {problem}" for problem in problems))
+
+
+def read_trials(file: Path, late: str, names: list[str], arm: str) -> Trials:
+    """The trials of a file; ConfigError, naming the row, for what is no number."""
+    import numpy as np
+
+    from croupier.config.row_files import read_table
+
+    if not file.is_file():
+        raise ConfigError(f"{file}: no such file")
+    rows = read_table(file)
+    head = next(rows, [])
+    wanted = [*names, late, *([arm] if arm else [])]
+    for name in wanted:
+        if name not in head:
+            raise ConfigError(f"{file}: no column {name!r}; there are {', '.join(head)}")
+    places = [head.index(name) for name in wanted]
+    numbers: list[list[float]] = []
+    arms: list[str] = []
+    for line, row in enumerate(rows, 1):
+        try:
+            cells = [row[place] for place in places]
+            found = [float(cell or 0.0) for cell in cells[: len(names)]]
+            found.append(float(cells[len(names)]))
+        except (ValueError, IndexError):
+            raise ConfigError(
+                f"{file}: row {line}: expected numbers in {', '.join(wanted)}"
+            ) from None
+        if not all(map(math.isfinite, found)):
+            raise ConfigError(f"{file}: row {line}: a number is not finite")
+        numbers.append(found)
+        arms.append(cells[-1] if arm else "")
+    table = np.array(numbers, dtype=np.float64).reshape(-1, len(names) + 1)
+    return Trials(file, names, late, table[:, :-1], table[:, -1], arms)

@@ -8,9 +8,10 @@ from hypothesis.extra.numpy import arrays
 from croupier.core.arms.dispersion import dispersion
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.panel import Panel
 from croupier.core.estimate.spread import equal_trials, spread
 from croupier.core.worlds.batches import merged, play
-from tests.core.estimate.played import one
+from tests.core.estimate.played import known, one
 
 COUNTS = arrays(np.float64, (4, 3), elements=st.integers(0, 500).map(float))
 PARTS = arrays(np.float64, (4, 3), elements=st.floats(0.0, 1.0))
@@ -53,3 +54,10 @@ def test_a_lift_that_comes_and_goes_is_found_there_too() -> None:
     rates = base[:, None] * np.stack([np.ones(240), lift], axis=-1)
     cells = merged(play(rates, 2_000, 1, np.random.default_rng(1), floor=0.1), 10)
     assert spread(one(cells)).factor > 2.0
+
+
+def test_the_page_does_not_widen_lifts_for_a_base_rate_that_moves() -> None:
+    rates = np.tile(np.linspace(0.02, 0.1, 10), 24)[:, None] * np.array([1.0, 1.1])
+    run = one(merged(play(rates, 2_000, 1, np.random.default_rng(1)), 10))
+    assert spread(run.plain()).factor > 1.5
+    assert Panel(known(run)).terms.dispersion == spread(run).factor == 1.0

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import typer
 
-from croupier.cli.asked import Asked
+from croupier.cli.asked import Asked, warnings_of
 from croupier.cli.slates import ranking_question
 from croupier.config.backends import Backends, open_backends
 from croupier.config.settings import parse_settings
@@ -277,3 +277,12 @@ def test_a_ranking_that_limits_of_groups_forbid_is_refused_by_name(tmp_path: Pat
     with pytest.raises(typer.BadParameter, match="shows 2 of group 'x', at most 1 are allowed"):
         ranking_question(Asked(tmp_path / "croupier.db", "ranking:a,c", "list"))
     ranking_question(Asked(tmp_path / "croupier.db", "ranking:a,b", "list")).close()
+
+
+def test_units_that_always_meet_the_same_are_warned_of(tmp_path: Path) -> None:
+    for number, (toml, told) in enumerate(((TOML, 0), (TOML + 'sticky = "unit"\n', 1))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        backends, declarations = fill(folder, 1.0, 1, toml)
+        assert len(warnings_of(OwnSlates(backends, declarations, "list"))) == told
+        backends.close()

@@ -10,8 +10,14 @@ from croupier.config.backends import Backends, open_backends
 from croupier.config.errors import ConfigError
 from croupier.config.services import open_reading
 from croupier.config.trial_logs import ROLES, is_trial_file
+from croupier.runners.own_slates import OwnSlates
+from croupier.runners.own_trials import OwnTrials
 
 _KAFKA = "kafka://"
+_ONE_DRAW = (
+    'sticky = "unit": trials of one unit are one draw, not several. Intervals are too narrow by '
+    "what these have in common, and a mean weight far from 1 may be no fault of the log"
+)
 
 
 class Asked(NamedTuple):
@@ -92,6 +98,13 @@ def some(names: list[str]) -> str:
 def wrong(option: str, reason: str) -> typer.BadParameter:
     """The error that names an option and what is wrong with it."""
     return typer.BadParameter(reason, param_hint=option)
+
+
+def warnings_of(log: object) -> list[str]:
+    """What an evaluation of our own log takes to be so, and is not."""
+    if not isinstance(log, OwnTrials | OwnSlates) or log.spec.sticky != "unit":
+        return []
+    return [_ONE_DRAW]
 
 
 def refuse_barred(arms: Iterable[str], barred: Mapping[str, str]) -> None:

@@ -21,6 +21,8 @@ def report(answer: Answer) -> None:
     for reason, count in answer.left_out.items():
         console.print(f"left out: {count:,} {reason}")
     console.print()
+    for reason in answer.warnings:
+        console.print(f"beware: {reason}", style="yellow")
     for reason in answer.refused:
         console.print(f"REFUSED: {reason}", style="red")
     for name, reasons in answer.refused_by.items() if not answer.refused else ():

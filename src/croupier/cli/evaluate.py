@@ -98,7 +98,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     """
     import msgspec
 
-    from croupier.cli.asked import Asked
+    from croupier.cli.asked import Asked, warnings_of
     from croupier.cli.estimates import report
 
     said = Asked(
@@ -110,6 +110,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     if picture is not None and not picture.absolute().parent.is_dir():
         raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _read(asked, asked.answer, quiet=as_json)
+    found.warnings = warnings_of(asked.log)
     if picture is not None:
         _draw(found, picture)
     print(msgspec.json.encode(found).decode()) if as_json else report(found)

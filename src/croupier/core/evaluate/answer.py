@@ -36,6 +36,7 @@ class Answer(msgspec.Struct):
 
     Where it is refused the numbers are in `refused_estimates`, for whoever looks for the fault. Of
     rankings each estimator stands or is refused alone: `refused_by` says why, by its name.
+    `warnings` are what the numbers take to be so, and is not.
     """
 
     log: str
@@ -52,3 +53,4 @@ class Answer(msgspec.Struct):
     left_out: dict[str, int] = {}
     learned_from: int = 0
     refused_by: dict[str, list[str]] = {}
+    warnings: list[str] = []

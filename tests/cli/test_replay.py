@@ -217,3 +217,19 @@ def test_sums_by_group_of_units_are_counted_in_one_line(
     count = int(groups.split()[1])
     assert groups == f"and {count} sums by group of units, which --json lists"
     assert verdict == f"{len(lines) + count} sums differed and were written"
+
+
+def test_what_an_older_version_did_not_keep_is_told_so_and_added(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    with a_house(
+        tmp_path / "croupier.db", SINGLE.replace('sticky = "session"', 'sticky = "unit"')
+    ) as house:
+        house.trial("u", "click")
+        house.settle()
+    tamper(tmp_path, "DELETE FROM sums WHERE stratum LIKE 'group.%'")
+    found = run(croupier, tmp_path)
+    told = "1 sums differed, all of kinds that an older Croupier did not keep: --write adds them"
+    assert (found.code, found.out.strip().splitlines()[-1]) == (1, told)
+    assert run(croupier, tmp_path, "--write").code == 0
+    assert run(croupier, tmp_path).code == 0

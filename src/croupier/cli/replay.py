@@ -106,7 +106,17 @@ def _report(
     verdict = "the stored sums are what the log says"
     if differing:
         verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
+        if not write and all(map(_is_new, differing)):
+            verdict += ", all of kinds that an older Croupier did not keep: --write adds them"
     print(verdict)
+
+
+def _is_new(each: "Difference") -> bool:
+    """Sums beside those that train, which the program that stored these did not keep."""
+    from croupier.core.arms.groups import GROUP
+    from croupier.core.learn import IMPORTED
+
+    return each.key.stratum.startswith((GROUP, IMPORTED))
 
 
 def _print_sums(differing: "list[Difference]") -> None:

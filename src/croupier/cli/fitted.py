@@ -1,4 +1,4 @@
-"""A fitted surrogate as the lines of a declaration: what may be pasted, and nothing else."""
+"""A fitted surrogate as lines of a declaration, all of which it takes."""
 
 import json
 import math

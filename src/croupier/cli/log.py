@@ -16,9 +16,7 @@ from croupier.cli.options import Data
 from croupier.cli.where import LogUrl, StatesUrl, is_distributed, open_to_look
 
 if TYPE_CHECKING:
-    from croupier.core.declarations import Declarations
-    from croupier.runners.history import History
-    from croupier.runners.looking.changed import Changed
+    from croupier.ports import EventLog
     from croupier.runners.looking.look import Seen, Wanted
 
 _FOLLOW_SECONDS = 0.3
@@ -67,10 +65,7 @@ def log(  # noqa: PLR0913 - the command's own options
 
       croupier log --log kafka://10.0.0.5:9092/shop?partitions=8 --topic observations
     """
-    from croupier.runners.history import History
-    from croupier.runners.looking.changed import Changed
-    from croupier.runners.looking.look import Stretch, newest
-    from croupier.runners.looking.look import follow as go_on
+    from croupier.runners.looking import look
 
     if topic not in _TOPICS:
         raise typer.BadParameter(f"{topic!r} is none of {', '.join(_TOPICS)}")
@@ -80,23 +75,42 @@ def log(  # noqa: PLR0913 - the command's own options
         print_explanation(backends, place, explain, as_json=as_json)
         return
     wanted = _wanted(place, experiment, unit, tracking_id)
-    history, ends = History(backends.log), backends.log.ends(topic)
+    ends, say = backends.log.ends(topic), _Printer(backends.log, as_json=as_json)
     begin = _millis(since, backends.clock.now()) if since else 0
-    changed = Changed(backends.log)
-    for seen in newest(backends.log, Stretch(topic, begin, ends), wanted, limit):
-        _print(seen, history.declarations, changed, as_json=as_json)
+    for seen in look.newest(backends.log, look.Stretch(topic, begin, ends), wanted, limit):
+        say(seen)
     if follow:
-        records = go_on(backends.log, topic, wanted, ends, _wait)
-        _follow(history, records, changed, as_json=as_json)
+        _follow(look.follow(backends.log, topic, wanted, ends, _wait), say)
 
 
-def _follow(
-    history: "History", records: Iterable["Seen"], changed: "Changed", *, as_json: bool
-) -> None:
+class _Printer:
+    """Prints records, with what was declared by then: names, and what a declaration changed."""
+
+    def __init__(self, log: "EventLog", *, as_json: bool) -> None:
+        from croupier.runners.history import History
+        from croupier.runners.looking.changed import Changed
+
+        self.history, self._changed, self._as_json = History(log), Changed(log), as_json
+
+    def __call__(self, seen: "Seen") -> None:
+        from croupier.core.records import Declaration
+        from croupier.runners.looking.readable import fields_of, iso
+
+        fields = fields_of(seen.record, self.history.declarations)
+        if self._as_json:
+            text = json.dumps({"appended": iso(seen.stamp)} | fields, ensure_ascii=False)
+        else:
+            text = f"{iso(seen.stamp)}  {line_of(fields)}"
+            if isinstance(seen.record, Declaration) and (told := self._changed.of(seen.record)):
+                text += f", changed {', '.join(told)}"
+        print(text, flush=True)
+
+
+def _follow(records: Iterable["Seen"], say: _Printer) -> None:
     try:
         for seen in records:
-            history.follow()
-            _print(seen, history.declarations, changed, as_json=as_json)
+            say.history.follow()
+            say(seen)
     except KeyboardInterrupt:
         raise typer.Exit from None
 
@@ -135,19 +149,3 @@ def _millis(text: str, now: int) -> int:
         ) from None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return int(aware.timestamp() * 1000)
-
-
-def _print(
-    seen: "Seen", declarations: "Declarations", changed: "Changed", *, as_json: bool
-) -> None:
-    from croupier.core.records import Declaration
-    from croupier.runners.looking.readable import fields_of, iso
-
-    fields = fields_of(seen.record, declarations)
-    if as_json:
-        text = json.dumps({"appended": iso(seen.stamp)} | fields, ensure_ascii=False)
-    else:
-        text = f"{iso(seen.stamp)}  {line_of(fields)}"
-        if isinstance(seen.record, Declaration) and (told := changed.of(seen.record)):
-            text += f", changed {', '.join(told)}"
-    print(text, flush=True)

@@ -67,20 +67,23 @@ class House:
         keys = load_keys(self.data, {})
         self.embedded = Embedded(settings, open_backends(self.data), keys)
         self.embedded.start()
-        while not self._up_to_date():
+        while not self.up_to_date():
             time.sleep(0.002)
         self.clock = self.embedded.backends.clock
         self.client = TestClient(self.embedded.app())
         self.client.__enter__()
         self._marked: dict[tuple[str, frozenset[tuple[str, str]]], float] = {}
 
-    def _up_to_date(self) -> bool:
+    def up_to_date(self) -> bool:
         """Whether what is declared is what is served: recovery is over."""
         service, declarations = self.embedded.service, self.embedded.declarations
         for name in service.experiments:
             snapshot, latest = service.snapshot(name), declarations.latest(name)
-            active = [arm.name for arm in declarations.arms(name).arms if arm.status == "active"]
+            arms = declarations.arms(name)
+            active = [arm.name for arm in arms.arms if arm.status == "active"]
             if snapshot is None or list(snapshot.names) != active:
+                return False
+            if snapshot.pinned != arms.pinned:
                 return False
             if (snapshot.declaration, snapshot.policy) != (latest.version, latest.spec.policy):
                 return False

@@ -51,7 +51,18 @@ Replay = Annotated[
 Check = Annotated[
     bool, typer.Option("--check", help="Only check that arms were shown as often as it says.")
 ]
-Picture = Annotated[Path | None, typer.Option(help="Write estimates and intervals as an SVG.")]
+
+
+def _in_a_folder(picture: Path | None) -> Path | None:
+    if picture is not None and not picture.absolute().parent.is_dir():
+        raise typer.BadParameter(f"{picture.parent} is not a folder")
+    return picture
+
+
+Picture = Annotated[
+    Path | None,
+    typer.Option(help="Write estimates and intervals as an SVG.", callback=_in_a_folder),
+]
 
 
 def evaluate(  # noqa: PLR0913 - one parameter an option
@@ -107,8 +118,6 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     if check:
         return _check(said, learn, seed, as_json=as_json)
     asked = _question(said, None if replay else learn, seed)
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{picture.parent} is not a folder", param_hint="--picture")
     found = _read(asked, asked.answer, quiet=as_json)
     found.warnings = warnings_of(asked.log)
     if picture is not None:

@@ -41,6 +41,7 @@ class Trial(NamedTuple):
     reward: int
     at: int
     repeats: int
+    measured: tuple[tuple[str, int], ...] = ()
 
 
 class Rules(NamedTuple):
@@ -57,6 +58,7 @@ class Rules(NamedTuple):
     slots: int = 1
     ranking: str = "pooled"
     grouped: bool = False
+    signals: Sequence[str] = ()
 
     @property
     def horizon(self) -> int:
@@ -84,6 +86,7 @@ def read_rules(toml: str) -> dict[str, Rules]:
             table.get("slots", 1),
             table.get("ranking", "pooled"),
             table.get("sticky") == "unit" or table.get("holdout", 0) > 0,
+            tuple(table.get("surrogate", ())),
         )
         for table in tomllib.loads(toml)["experiment"]
     }
@@ -160,6 +163,7 @@ def read_data(path: Path) -> DataFile:
 def trial(observation: Raw) -> Trial:
     """An observation of the log, by what it says."""
     one: Raw = {"reason": "policy", "repeats": 0} | observation
+    one["measured"] = tuple(sorted(one.get("measured", {}).items()))
     return Trial(*(one[field] for field in Trial._fields))
 
 
@@ -290,8 +294,18 @@ def _trials(impressed: list[_Story], rules: Mapping[str, Rules]) -> Iterator[Tri
                 reward=_reward(session, arm, rules[name]),
                 at=first.shown[slot],
                 repeats=repeats,
+                measured=tuple(
+                    (f"{kind}:signal", _reward(session, arm, rules[name]._replace(reward=alone)))
+                    for kind, alone in _unweighed(rules[name])
+                ),
             )
             repeats = 0
+
+
+def _unweighed(rules: Rules) -> Iterator[tuple[str, dict[str, Raw]]]:
+    """A reward of each signal alone, before its fitted weight."""
+    for kind in sorted(rules.signals):
+        yield kind, {kind: rules.reward[kind] | {"weight": 1.0}}
 
 
 def _reward(stories: list[_Story], arm: int, rules: Rules) -> int:
@@ -318,10 +332,15 @@ def _sums(trials: Counter[Trial], rules: Mapping[str, Rules]) -> dict[SumKey, Ei
         rows = {(each.reason, each.at - each.at % rule.period): each.propensity}
         if rule.grouped:
             rows[f"group.{each.unit[0] % 64:02d}.{each.reason}", 0] = each.propensity**0.5
-        for (stratum, period), share in rows.items():
+        told = [(stratum, period, share, r) for (stratum, period), share in rows.items()]
+        told += [
+            (f"{each.reason}:{name}", each.at - each.at % rule.period, each.propensity, value)
+            for name, value in each.measured
+        ]
+        for stratum, period, share, y in told:
             w = round(MICRO / share)
             key = each.experiment, each.arm, each.slot, 1, stratum, period
-            for place, term in enumerate((1, r, r * r, w, w * w, w * r, w * w * r, w * w * r * r)):
+            for place, term in enumerate((1, y, y * y, w, w * w, w * y, w * w * y, w * w * y * y)):
                 sums[key][place] += term
     return {key: tuple(eight) for key, eight in sums.items()}
 

@@ -69,6 +69,8 @@ name = "banner"
 arms = ["a", "b", "c", "d", "e"]
 default = "c"
 reward = { click = 1.0, enrol = { weight = 5.0, cap = 2 }, share = { weight = -0.25, cap = 3 } }
+surrogate.click = { mean = 0.3, covariance = { click = 0.01, enrol = -0.02 } }
+surrogate.enrol = { mean = 0.1, covariance = { click = -0.02, enrol = 0.4 } }
 expose_within = "500ms"
 window = "2s"
 lateness = "1s"

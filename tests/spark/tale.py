@@ -29,7 +29,17 @@ from croupier.ports import (
 )
 from croupier.runners.ring import Ring
 from tests.laws.oracle import Stamped, Told, tell
-from tests.laws.streams import CLICK, GUARDED, SHOP, START, HandClock, _decision, _reports, _spec
+from tests.laws.streams import (
+    CLICK,
+    GUARDED,
+    ONE_FITTED,
+    SHOP,
+    START,
+    HandClock,
+    _decision,
+    _reports,
+    _spec,
+)
 from tests.laws.test_chain import text
 
 TICK = codec.encode(Tick())
@@ -48,12 +58,12 @@ class Tale(NamedTuple):
 
 
 def declared(at: int) -> tuple[Declarations, list[bytes]]:
-    """Experiment `b`, declared anew in the middle, and `c`, whose decisions stand alone."""
+    """`b`, declared anew in the middle as a surrogate, and `c`, whose decisions stand alone."""
     book, records = Declarations(), []
     for spec, when in (
         (_spec("b", 1, CLICK, (300, 500, 100), 400), 0),
         (replace(_spec("c", 1, SHOP, (250, 350, 50), None, GUARDED), sticky="unit"), 0),
-        (_spec("b", 1, SHOP, (300, 400, 50), 600), at),
+        (replace(_spec("b", 1, SHOP, (300, 400, 50), 600), surrogate=ONE_FITTED), at),
     ):
         for record in book.changes(spec, when):
             book.apply(record)

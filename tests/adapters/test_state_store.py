@@ -33,7 +33,12 @@ def late(name: bytes = b"one", experiment: str = "b") -> Late:
 FULL = Commit(
     positions={0: 7},
     watermark=START,
-    sums={key(): HUGE, key(arm=1): Sums.of(1_000_000, 0.5), key("c"): Sums.of(0, 1.0)},
+    sums={
+        key(): HUGE,
+        key(arm=1): Sums.of(1_000_000, 0.5),
+        key("c"): Sums.of(0, 1.0),
+        key(stratum="group.07.policy"): Sums.of(1_000_000, 0.7),
+    },
     counts={("b", "observations"): 2, ("c", "holdout"): 1},
     open={"b": 3, "c": 0},
     late=[late(), late(b"two")],
@@ -212,9 +217,15 @@ def test_a_commit_after_one_that_failed_is_whole(opened: Opened, part: str) -> N
 
 def test_sums_are_left_out_where_nobody_needs_them(opened: Opened) -> None:
     opened.states.commit(FULL)
-    whole, bare = (opened.states.load(sums=sums) for sums in (True, False))
-    assert whole.sums
-    assert bare == msgspec.structs.replace(whole, sums={})
+    whole = opened.states.load()
+    strata = sorted({key.stratum for key in whole.sums})
+    assert len(strata) > 1
+    for wanted in [(), ("no such",), *((one,) for one in strata), strata]:
+        for experiment in (None, "b", "no such"):
+            some = opened.states.load(experiment, strata=wanted)
+            every = opened.states.load(experiment)
+            kept = {key: sums for key, sums in every.sums.items() if key.stratum in wanted}
+            assert some == msgspec.structs.replace(every, sums=kept)
 
 
 # --- ids ------------------------------------------------------------------------------------------

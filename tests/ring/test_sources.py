@@ -175,7 +175,7 @@ def prefix_of(services: Services) -> str:
 
 
 def counted(states: StateStore) -> dict[str, int]:
-    counts = states.load(sums=False).counts
+    counts = states.load(strata=()).counts
     return {what: n for (name, what), n in counts.items() if name == "source:shop"}
 
 

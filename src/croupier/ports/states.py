@@ -84,10 +84,13 @@ class Standing(msgspec.Struct):
 class StateStore(Protocol):
     """Arm states, with the positions in the log that they hold: one transaction."""
 
-    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
+    def load(
+        self, experiment: str | None = None, *, strata: Collection[str] | None = None
+    ) -> Standing:
         """Where learning stands, with sums and counts of one experiment or of all.
 
-        Sums are a row an arm and period: whoever does not need them leaves them out.
+        Sums are a row an arm and period, and 64 more where units return: whoever needs those of
+        some strata only, or of none, says so.
         """
 
     def commit(self, commit: Commit) -> None:

@@ -68,7 +68,7 @@ class OwnSlates:
 
     def _rows(self) -> Iterator[Row]:
         fold, sessions = SessionFold(self._declarations), dict[SessionKey, dict[bytes, Funnel]]()
-        log, watermark = self._backends.log, self._backends.states.load(sums=False).watermark
+        log, watermark = self._backends.log, self._backends.states.load(strata=()).watermark
         for entries in entries_between(log, FUNNELS, {}, log.ends(FUNNELS)):
             for record in codec.decode_all(entry.payload for entry in entries):
                 if isinstance(record, Funnel) and record.decision.experiment == self._name:

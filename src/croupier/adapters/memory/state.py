@@ -24,7 +24,9 @@ class MemoryState:
         self._late: dict[bytes, Late] = {}
         self._ids: dict[bytes, int] = {}
 
-    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
+    def load(
+        self, experiment: str | None = None, *, strata: Collection[str] | None = None
+    ) -> Standing:
         """Where learning stands: copies, so that later commits do not show."""
         now, every = self._standing, experiment is None
         return Standing(
@@ -33,7 +35,8 @@ class MemoryState:
             sums={
                 key: one
                 for key, one in now.sums.items()
-                if sums and (every or key[0] == experiment)
+                if (every or key.experiment == experiment)
+                and (strata is None or key.stratum in strata)
             },
             counts={
                 key: count for key, count in now.counts.items() if every or key[0] == experiment

@@ -1,6 +1,6 @@
 """Arm states in PostgreSQL, every intermediate one; a transaction a commit."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID, uuid4
 
 from croupier.adapters.postgres.database import Connection, Database
@@ -48,20 +48,21 @@ class PostgresState:
     def __init__(self, database: Database, scope: str = "learn") -> None:
         self._database, self._scope, self._writer = database, scope, uuid4()
 
-    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
+    def load(
+        self, experiment: str | None = None, *, strata: Collection[str] | None = None
+    ) -> Standing:
         """Where learning stands, as of one moment."""
         where, chosen = (
             ("", ()) if experiment is None else (" WHERE experiment = %s", (experiment,))
         )
 
         def read(connection: Connection) -> Standing:
-            def rows(query: str, values: tuple[str, ...] = ()) -> list[tuple[object, ...]]:
+            def rows(query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
                 return connection.execute(query.encode(), values).fetchall()
 
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             watermark = rows("SELECT watermark FROM progress WHERE scope = %s", (self._scope,))
-            query = f"SELECT {_KEY}, {_SUMS} FROM arm_states{where}"  # noqa: S608
-            states = rows(query, chosen) if sums else []
+            states = rows(*_sums_of(experiment, strata)) if strata is None or strata else []
             counts = rows(f"SELECT * FROM counts{where}", chosen)  # noqa: S608
             opened = rows(
                 f"SELECT experiment, sum(stories)::bigint FROM open_stories{where} GROUP BY 1",  # noqa: S608
@@ -131,6 +132,17 @@ class PostgresState:
                 "DO UPDATE SET watermark = excluded.watermark, writer = excluded.writer",
                 (self._scope, commit.watermark, self._writer),
             )
+
+
+def _sums_of(experiment: str | None, strata: Collection[str] | None) -> tuple[str, list[object]]:
+    query, values = f"SELECT {_KEY}, {_SUMS} FROM arm_states WHERE true", list[object]()  # noqa: S608
+    if experiment is not None:
+        query += " AND experiment = %s"
+        values.append(experiment)
+    if strata is not None:
+        query += " AND stratum = ANY(%s)"
+        values.append(list(strata))
+    return query, values
 
 
 def _positions(connection: Connection, scope: str) -> Positions:

@@ -26,14 +26,16 @@ class SqliteState:
     def __init__(self, file: Reader) -> None:
         self._file = file
 
-    def load(self, experiment: str | None = None, *, sums: bool = True) -> Standing:
+    def load(
+        self, experiment: str | None = None, *, strata: Collection[str] | None = None
+    ) -> Standing:
         """Where learning stands, read in one transaction."""
         where, chosen = ("", ()) if experiment is None else (" WHERE experiment = ?", (experiment,))
         rows = self._file.rows
         rows("BEGIN")
         try:
             watermark = rows("SELECT value FROM progress WHERE name = 'watermark'")
-            states = rows(f"SELECT * FROM sums{where}", chosen) if sums else []  # noqa: S608
+            states = rows(*_sums_of(experiment, strata)) if strata is None or strata else []
             counts = rows(f"SELECT * FROM counts{where}", chosen)  # noqa: S608
             return Standing(
                 positions=dict(rows("SELECT * FROM positions")),
@@ -96,6 +98,17 @@ class SqliteState:
             return connection.execute("DELETE FROM ids WHERE at < ?", (before,)).rowcount
 
         return self._file.submit(delete).result()
+
+
+def _sums_of(experiment: str | None, strata: Collection[str] | None) -> tuple[str, list[str]]:
+    query, values = "SELECT * FROM sums WHERE true", list[str]()
+    if experiment is not None:
+        query += " AND experiment = ?"
+        values.append(experiment)
+    if strata is not None:
+        query += f" AND stratum IN ({', '.join('?' * len(strata))})"
+        values += strata
+    return query, values
 
 
 def _add_ids(connection: sqlite3.Connection, commit: Commit) -> None:

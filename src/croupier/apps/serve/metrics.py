@@ -129,7 +129,7 @@ class ServiceMetrics(Collector):
             yield metric
 
     def _learned(self) -> Iterable[Metric]:
-        standing = self._service.states.load(sums=False)
+        standing = self._service.states.load(strata=())
         for what, text in _COUNTS.items():
             metric = CounterMetricFamily(f"croupier_{what}", text, labels=["experiment"])
             for name in self._service.declarations.names():

@@ -13,6 +13,7 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import totals
 from croupier.core.barred import kept_out
 from croupier.core.convergence import churn
+from croupier.core.learn import STRATA
 from croupier.core.records import Arm
 from croupier.core.reward import MICRO
 from croupier.core.snapshot import Snapshot
@@ -143,9 +144,9 @@ def describe(service: Service, name: str, patience: float = _CATCH_UP_SECONDS) -
 def _caught_up(service: Service, name: str, patience: float) -> Standing:
     deadline = time.monotonic() + patience
     while True:
-        behind = service.runner.behind(service.states.load(name, sums=False).positions)
+        behind = service.runner.behind(service.states.load(name, strata=()).positions)
         if not behind or time.monotonic() > deadline or service.runner.health() is not None:
-            return service.states.load(name)
+            return service.states.load(name, strata=STRATA)
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 

@@ -79,7 +79,7 @@ class Place:
 
     def recover(self) -> None:
         """Read again what may belong to something open, and forget what closed."""
-        standing = self._states.load(sums=False)
+        standing = self._states.load(strata=())
         self.position, watermark = standing.positions.get(self.number, 0), standing.watermark
         begin = reach_back(self._history.declarations, watermark)
         start = self._log.since(self.part.reads, begin)[self.number]

@@ -37,7 +37,7 @@ def check_sources(
 
 
 def _source(source: Source, states: StateStore, topic: SourceTopic) -> Finding:
-    standing = states.load(counted_as(source), sums=False)
+    standing = states.load(counted_as(source), strata=())
     if not standing.positions:
         return Finding(scope_of(source), ok=False, detail="has committed nothing yet: does it run?")
     behind = standing.behind(topic.ends())

@@ -75,7 +75,7 @@ class Taker:
 
     def _begin(self) -> dict[int, int]:
         """Where it stands; at its first start where it was told to begin, and that is committed."""
-        standing = insist(lambda: self._states.load("", sums=False), self._stop)
+        standing = insist(lambda: self._states.load("", strata=()), self._stop)
         self._watermark, self._stored = standing.watermark, dict(standing.positions)
         if self._stored:
             return dict(self._stored)

@@ -170,15 +170,20 @@ class House:
         self.clock.reach(self.clock.now() + millis)
 
     def settle(self, name: str = NAME) -> dict[str, Any]:
-        """Let every open story end; the page after that.
-
-        Then a refresh is due: the last may have been between two of them.
-        """
+        """Let every open story end, and what was learned be served; the page after that."""
         self.until(lambda page: page["open"] > 0 or page["late"] > 0, name)
         self.later()
-        page = self.until(lambda page: page["open"] == 0, name)
-        self.later(10_000)
-        return page
+        self.until(lambda page: page["open"] == 0, name)
+        learn, begin = self.embedded.ring.learn, self.clock.now()
+
+        def served(page: dict[str, Any]) -> bool:
+            if learn._published.get(name, 0) >= begin:
+                newest = self.embedded.backends.cache.latest(name)
+                return newest is not None and newest.version == page["version"]
+            learn.touch(name)
+            return False
+
+        return self.until(served, name)
 
     def until(self, holds: Callable[[dict[str, Any]], bool], name: str = NAME) -> dict[str, Any]:
         """The page, once it is so."""

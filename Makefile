@@ -22,6 +22,8 @@ QUICK := not documents and not kill and not long and not browser and not service
 
 # Copies, not links: .venv and uv's cache may lie on different disks.
 export UV_LINK_MODE ?= copy
+# Images set it; then every process of the tests compiles all of its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -14,8 +14,9 @@ from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, ratio_sequence
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
+from croupier.core.estimate.contrast import Contrast
 from croupier.core.estimate.returning import factors
+from croupier.core.estimate.whole_ratio import pooled_ratio, weighted_ratio
 from croupier.core.worlds.batches import merged, play, thompson_shares
 from croupier.core.worlds.returning import Returning, play_returning
 
@@ -29,7 +30,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _refreshes(400 if quick else 4_000)
     yield from _deconfounded(50 if quick else 400)
     yield from slow()
-    yield late(200 if quick else 3_000)
+    yield from late(200 if quick else 3_000)
     yield from _returning(1_000 if quick else 2_000)
 
 

@@ -94,6 +94,11 @@ def _report(page: Any) -> None:
     wider = f", variances are widened by {page['widened']:.2f}" if page["widened"] > 1 else ""
     units = page.get("returning")
     returning = f", over groups of units: {units:.2f}" if units is not None else ""
+    lifts = [held, *(arm["lift"] for arm in page["arms"])]
+    doubted = max(((each or {}).get("doubted") or 0.0 for each in lifts), default=0.0)
+    if doubted:
+        part = f"up to {doubted:.0%} of a lift's variance"
+        console.print(f"fitted weights of the reward: {part}, whatever the traffic", style="dim")
     console.print(f"shares against propensities: {shares}{alarm}", style="dim" * (not alarm))
     console.print(
         f"dispersion over periods: {page['dispersion']:.2f}{returning}{wider}", style="dim"

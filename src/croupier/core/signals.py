@@ -54,7 +54,8 @@ class Doubt(msgspec.Struct, frozen=True):
     def of(cls, signals: Signals) -> Self:
         """From what is declared, in its order."""
         rows = [[one.covariance[kind] for kind in signals] for one in signals.values()]
-        return cls(np.array([one.mean for one in signals.values()]), np.array(rows))
+        means, count = [one.mean for one in signals.values()], len(signals)
+        return cls(np.array(means, np.float64), np.array(rows, np.float64).reshape(count, count))
 
     def variance(self, mean_signals: FloatArray) -> FloatArray:
         """The variance (x̄ − c)ᵀ Σ (x̄ − c), for mean signals x̄ of shape (…, k); never below 0.

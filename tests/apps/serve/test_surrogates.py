@@ -1,5 +1,6 @@
 """A fitted reward from croupier.toml to the page: its signals are summed, its doubt is told."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,37 @@ surrogate.cart = {{ mean = 0.125, covariance = {{ click = -0.01, cart = 0.09 }} 
 """
 
 
-def told(house: House, units: int = 60) -> None:
-    """Every unit clicks; who sees free-trial puts things into the cart, three times each."""
+def told(
+    house: House, units: int = 60, clicks: Callable[[int], bool] = lambda number: True
+) -> None:
+    """Units click, all or some; who sees free-trial puts things into the cart, three times each."""
     for number in range(units):
         decision = house.decide(f"u-{number}")
         carts = 3 * (decision["slate"][0]["arm"] == "free-trial")
-        events = [{"kind": kind, "token": decision["token"]} for kind in ("impression", "click")]
+        kinds = ("impression", "click") if clicks(number) else ("impression",)
+        events = [{"kind": kind, "token": decision["token"]} for kind in kinds]
         events += [
             {"kind": "cart", "token": decision["token"], "id": str(each)} for each in range(carts)
         ]
         assert house.report(*events)["rejected"] == []
+
+
+def test_estimates_are_as_unsure_as_the_weights(tmp_path: Path) -> None:
+    """Where arms differ by d clicks and two carts, D = 0.04 d² − 2·0.01·2 d + 0.09·2²."""
+    with a_house(tmp_path / "croupier.db", FITTED) as house:
+        told(house, clicks=lambda number: number % 2 == 0)
+        house.settle()
+        page = house.client.get(f"/v1/experiments/{NAME}/estimates").json()
+        lift = next(arm["lift"] for arm in page["arms"] if arm["arm"] == "free-trial")
+        mean = {name: arm["mean"] for name, arm in arms(house.page()).items()}
+        d = (mean["free-trial"] - 3.0 - mean["install"]) / 0.25
+        found, doubt = lift["difference"], 0.04 * d**2 - 0.04 * d + 0.36
+        assert found["value"] == pytest.approx(mean["free-trial"] - mean["install"])
+        assert 0.9 < lift["doubted"] < 1
+        reach = 1.959964 * (doubt / lift["doubted"]) ** 0.5
+        assert (found["low"], found["high"]) == pytest.approx(
+            (found["value"] - reach, found["value"] + reach)
+        )
 
 
 def published(house: House) -> tuple[dict[str, Any], Snapshot]:

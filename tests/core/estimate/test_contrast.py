@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.contrast import Contrast, pooled_ratio, weighted_ratio
+from croupier.core.estimate.contrast import Contrast
+from croupier.core.estimate.whole_ratio import pooled_ratio, weighted_ratio
 from croupier.core.worlds.batches import merged, play
 
 COUNTS = arrays(np.float64, (5,), elements=st.integers(0, 400).map(float))

@@ -12,7 +12,9 @@ _FAR = 700.0
 """Beyond e to this power nothing is known."""
 
 
-def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) -> Between:
+def adaptive_mean(
+    arm: Cells, alpha: float = ALPHA, *, positive: bool = True, doubt: FloatArray | float = 0.0
+) -> Between:
     """Q = Σ_t h_t Γ_t / Σ_t h_t N_t: adaptively weighted, augmented inverse propensity weighting.
 
     Γ_t = N_t m + Σwr − m Σw sums the scores of the period's N_t decisions that could show the arm,
@@ -21,7 +23,8 @@ def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) ->
     and Q = Σ h_t Σwr / Σ h_t Σw. e_t = n / Σw is the period's propensity (where it moved meanwhile,
     that of the period before: its own knows of its luck), and h_t = √e_t makes scores of a period
     that rarely showed the arm, which scatter by 1/e_t, count no more than they know. The variance
-    is se² = Σ h_t² Σ w²(r − Q)² / (Σ h_t Σw)². Where rewards are `positive` (never below 0) the
+    is se² = Σ h_t² Σ w²(r − Q)² / (Σ h_t Σw)², and `doubt` more, which fitted weights of the
+    reward leave. Where rewards are `positive` (never below 0) the
     interval is Q·exp(± z·se/Q): of few successes the plain one lies too low.
 
     It takes the arm's mean to be the same in all periods; where the base rate moves it is a mean
@@ -42,7 +45,8 @@ def adaptive_mean(arm: Cells, alpha: float = ALPHA, *, positive: bool = True) ->
     q = value[..., None]
     off = (h * h * (arm.w2r2 - 2.0 * q * arm.w2r + q * q * arm.w2)).sum(axis=-1)
     scatter = beyond_rounding(off, (h * h * arm.w2r2).sum(axis=-1))
-    reach = -special.ndtri(alpha / 2) * np.sqrt(np.where(scatter > 0, scatter, np.inf)) / whole
+    variance = np.where(scatter > 0, scatter, np.inf) / whole**2 + doubt
+    reach = -special.ndtri(alpha / 2) * np.sqrt(variance)
     low, high = value - reach, value + reach
     if positive:
         told = (value > 0) & (reach < _FAR * value)

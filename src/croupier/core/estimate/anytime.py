@@ -5,6 +5,7 @@ import numpy as np
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
+from croupier.core.estimate.doubted import CERTAIN, Doubted
 
 LEAST_SUCCESSES = 25.0
 """Effective successes, (Σr)²/Σr², that each arm needs before it is judged: before, sums of
@@ -49,7 +50,10 @@ def boundary(variance: FloatArray, planned: FloatArray | float, alpha: float) ->
 
 
 def ratio_sequence(
-    contrast: Contrast, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0
+    contrast: Contrast,
+    alpha: float = ALPHA,
+    dispersion: FloatArray | float = 1.0,
+    doubted: Doubted = CERTAIN,
 ) -> Between:
     """The ratios θ that have not been ruled out: |Σ gained − θ Σ base| ≤ u(V(θ)).
 
@@ -58,7 +62,8 @@ def ratio_sequence(
     to scatter less than it does, and looking often would find just that moment. With probability
     1 − α the true ratio is in the interval at all looks together, in the sense of asymptotic
     confidence sequences: each period adds an error of mean 0 given the past, whatever the shares
-    then were, and its variance is estimated.
+    then were, and its variance is estimated. Where weights of the reward are `doubted`, half of α
+    is for them, and u is larger by as far as they may be out.
 
     >>> two = Contrast(*map(np.array, (75.0, 60.0, 72.0, 57.0, 129.0, 1500.0)))
     >>> [round(float(x), 3) for x in ratio_sequence(two)]
@@ -74,7 +79,8 @@ def ratio_sequence(
         own = contrast.noise1 + theta**2 * contrast.noise0
         noise = dispersion * np.maximum(own, theta * contrast.alike)
         away = np.abs(contrast.gained - theta * contrast.base)
-        return np.asarray(away > boundary(noise, _planned(contrast, noise), alpha))
+        far = boundary(noise, _planned(contrast, noise), doubted.share(alpha))
+        return np.asarray(away > far + doubted.reach(alpha, theta))
 
     ends = []
     for step in (-1.0, 1.0):  # in the logarithm, to a factor of e^±16 at most
@@ -90,7 +96,10 @@ def ratio_sequence(
 
 
 def difference_sequence(
-    contrast: Contrast, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0
+    contrast: Contrast,
+    alpha: float = ALPHA,
+    dispersion: FloatArray | float = 1.0,
+    doubted: Doubted = CERTAIN,
 ) -> Between:
     """The same for the difference: δ ± u(V)/Σ size, V = φ max(Σ noise₁ + Σ noise₀, Σ alike).
 
@@ -103,7 +112,8 @@ def difference_sequence(
     value = (contrast.gained - contrast.base) / size
     own = contrast.noise1 + contrast.noise0
     noise = dispersion * np.maximum(own, contrast.alike)
-    reach = boundary(noise, _planned(contrast, noise), alpha) / size
+    far = boundary(noise, _planned(contrast, noise), doubted.share(alpha))
+    reach = (far + doubted.reach(alpha)) / size
     seen = known & (noise > 0)  # rewards that were all alike leave everything open
     ends = np.where(seen, value - reach, -np.inf), np.where(seen, value + reach, np.inf)
     return Between(np.where(known, value, np.nan), *ends)

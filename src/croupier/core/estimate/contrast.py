@@ -8,6 +8,7 @@ from scipy import special
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.scatter import beyond_rounding
 from croupier.core.estimate.cells import Cells, before
+from croupier.core.estimate.doubted import CERTAIN, Doubted
 
 ALPHA = 0.05
 """How often an interval may be wrong."""
@@ -82,12 +83,18 @@ class Contrast(NamedTuple):
         """What was known at the end of each period, shape (…, T)."""
         return Contrast(*(np.cumsum(each, axis=-1) for each in self))
 
-    def ratio(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
+    def ratio(
+        self,
+        alpha: float = ALPHA,
+        dispersion: FloatArray | float = 1.0,
+        doubted: Doubted = CERTAIN,
+    ) -> Between:
         """θ = Σ gained / Σ base, a Mantel–Haenszel ratio, with θ·exp(± z·se).
 
-        se² = φ·(Σ noise₁ + θ² Σ noise₀) / (Σ gained)²: Greenland and Robins' estimator with the
-        variance found within periods in place of the Poisson one, so that it serves counts and
-        amounts too. Of a `total`; `dispersion` is φ. Not known while either arm has earned nothing.
+        se² = (φ·(Σ noise₁ + θ² Σ noise₀) + D(θ)) / (Σ gained)²: Greenland and Robins' estimator
+        with the variance found within periods in place of the Poisson one, so that it serves counts
+        and amounts too. Of a `total`; `dispersion` is φ, and D what fitted weights leave `doubted`.
+        Not known while either arm has earned nothing.
 
         >>> two = Contrast(*map(np.array, (75.0, 60.0, 72.0, 57.0, 129.0, 1500.0)))
         >>> [round(float(x), 3) for x in two.ratio()]
@@ -101,12 +108,17 @@ class Contrast(NamedTuple):
         value = gained / base
         noise = dispersion * (self.noise1 + value**2 * self.noise0)
         seen = known & (noise > 0)  # rewards that were all alike leave everything open
-        reach = np.exp(_z(alpha) * np.sqrt(noise) / gained)
+        reach = np.exp(_z(alpha) * np.sqrt(noise + doubted.noise(value)) / gained)
         low, high = np.where(seen, value / reach, 0.0), np.where(seen, value * reach, np.inf)
         return Between(np.where(known, value, np.nan), low, high)
 
-    def difference(self, alpha: float = ALPHA, dispersion: FloatArray | float = 1.0) -> Between:
-        """δ = Σ (gained − base) / Σ size, with δ ± z·√(φ (Σ noise₁ + Σ noise₀)) / Σ size.
+    def difference(
+        self,
+        alpha: float = ALPHA,
+        dispersion: FloatArray | float = 1.0,
+        doubted: Doubted = CERTAIN,
+    ) -> Between:
+        """δ = Σ (gained − base) / Σ size, with δ ± z·√(φ (Σ noise₁ + Σ noise₀) + D(1)) / Σ size.
 
         A Mantel–Haenszel difference: each period's own, weighted by its size. Of a `total`.
 
@@ -119,15 +131,10 @@ class Contrast(NamedTuple):
         known, noise = self.size > 0, self.noise1 + self.noise0
         size = np.where(known, self.size, 1.0)
         value = (self.gained - self.base) / size
-        reach = _z(alpha) * np.sqrt(dispersion * noise) / size
+        reach = _z(alpha) * np.sqrt(dispersion * noise + doubted.noise()) / size
         seen = known & (noise > 0)  # rewards that were all alike leave everything open
         ends = np.where(seen, value - reach, -np.inf), np.where(seen, value + reach, np.inf)
         return Between(np.where(known, value, np.nan), *ends)
-
-
-def _quotient(above: FloatArray, below: FloatArray) -> FloatArray:
-    unknown = np.full_like(above, np.nan)
-    return np.asarray(np.divide(above, below, out=unknown, where=below != 0))
 
 
 def _sizes(arm: Cells, other: Cells) -> FloatArray:
@@ -157,38 +164,3 @@ def _own(arm: Cells, alike: FloatArray) -> FloatArray:
 
 def _z(alpha: float) -> float:
     return float(-special.ndtri(alpha / 2))
-
-
-def pooled_ratio(arm: Cells, other: Cells) -> FloatArray:
-    """Σr₁/Σn₁ over Σr₀/Σn₀: the wrong way, shown to be compared with; shape (…, T) → (…).
-
-    Under changing shares it says which arm was shown in good times. In a world whose base rate
-    rises from 2 % to 10 % two arms with a true ratio of 1.05 look like this (FIELD §4.8):
-
-    >>> n1, n0 = np.array([100.0, 900.0]), np.array([900.0, 100.0])
-    >>> p = np.array([0.02, 0.1])
-    >>> cells = [Cells(n, n * q, *[n * q] * 6) for n, q in ((n1, 1.05 * p), (n0, p))]
-    >>> round(float(pooled_ratio(*cells)), 2)
-    3.45
-    """
-    means = [_quotient(each.r.sum(axis=-1), each.n.sum(axis=-1)) for each in (arm, other)]
-    return _quotient(*means)
-
-
-def weighted_ratio(arm: Cells, other: Cells) -> FloatArray:
-    """Σw₁r₁/Σw₁ over Σw₀r₀/Σw₀ in periods that showed both: Hájek's estimator, w = 1/propensity.
-
-    Right when shares change within a period too, where a period's mean is not; noisier, because a
-    rare arm's trials weigh much. Shape (…, T) → (…).
-
-    >>> one = np.array([1.0])
-    >>> two = [Cells(one, one, one, w * one, one, w * r * one, one, one)
-    ...        for w, r in ((10.0, 0.3), (2.0, 0.2))]
-    >>> round(float(weighted_ratio(*two)), 2)
-    1.5
-
-    Source: Hájek 1971, in Foundations of Statistical Inference.
-    """
-    both = (arm.n > 0) & (other.n > 0)
-    sums = [np.where(both, each, 0.0).sum(axis=-1) for each in (arm.wr, other.w, other.wr, arm.w)]
-    return _quotient(sums[0] * sums[1], sums[2] * sums[3])

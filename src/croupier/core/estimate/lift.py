@@ -7,15 +7,10 @@ import numpy as np
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.anytime import difference_sequence, ratio_sequence, ripe
-from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.contrast import (
-    ALPHA,
-    Between,
-    Contrast,
-    pooled_ratio,
-    weighted_ratio,
-)
-from croupier.core.estimate.returning import Sides, factors
+from croupier.core.estimate.contrast import ALPHA, Between
+from croupier.core.estimate.doubted import Doubted
+from croupier.core.estimate.pair import Pair
+from croupier.core.estimate.whole_ratio import pooled_ratio, weighted_ratio
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -40,7 +35,9 @@ class Lift(msgspec.Struct, frozen=True):
 
     `ratio` (None where rewards may be below 0) and `difference` have 95 % intervals for one look,
     `ratio_anytime` and `difference_anytime` such as hold at all looks, of all arms, together.
-    `widened` is what the variances of the former were multiplied by. `ripe` says whether both arms
+    `widened` is what the variances of the former were multiplied by, `doubted` the part of the
+    difference's variance that fitted weights of the reward make up, and which more trials do not
+    take away (None where none were fitted). `ripe` says whether both arms
     have earned often enough to be judged. `weighted_ratio` is the second opinion, by inverse
     propensities; `pooled_ratio` the wrong way, to compare with.
     """
@@ -55,40 +52,42 @@ class Lift(msgspec.Struct, frozen=True):
     pooled_ratio: float | None
     ripe: bool
     widened: float = 1.0
+    doubted: float | None = None
 
     @classmethod
     def of(
         cls,
         against: str,
-        arm: Cells,
-        other: Cells,
+        pair: Pair,
         terms: "Terms",
-        groups: Sides | None = None,
         *,
         propensities: bool = True,
     ) -> Self:
-        """From the periods of both, shape (T,), and their `groups` of units, where these are kept.
+        """From the periods of both.
 
-        Causes of scatter add up: that over periods, and that between groups. Without
-        `propensities` there is no second opinion.
+        Causes of scatter add up: that over periods, that between groups of units, and what weights
+        of the reward leave in doubt. Without `propensities` there is no second opinion.
         """
-        contrast = Contrast.of(arm, other, propensities=True)
+        contrast, doubted = pair.contrast(), pair.doubted
         periods, total = int((contrast.size > 0).sum()), contrast.total()
-        once, always = factors(total, groups, terms.dispersion)
+        once, always = pair.factors(total, terms.dispersion)
         alpha = terms.alpha / max(terms.comparisons, 1)
-        ratio = Interval.of(total.ratio(ALPHA, once)) if terms.positive else None
-        anytime = Interval.of(ratio_sequence(total, alpha, always)) if terms.positive else None
+        ratio = anytime = None
+        if terms.positive:
+            ratio = Interval.of(total.ratio(ALPHA, once, doubted))
+            anytime = Interval.of(ratio_sequence(total, alpha, always, doubted))
         return cls(
             against=against,
             periods=periods,
             ratio=ratio,
-            difference=Interval.of(total.difference(ALPHA, once)),
+            difference=Interval.of(total.difference(ALPHA, once, doubted)),
             ratio_anytime=anytime,
-            difference_anytime=Interval.of(difference_sequence(total, alpha, always)),
-            weighted_ratio=number(weighted_ratio(arm, other)) if propensities else None,
-            pooled_ratio=number(pooled_ratio(arm, other)),
-            ripe=bool(ripe(arm, other)),
+            difference_anytime=Interval.of(difference_sequence(total, alpha, always, doubted)),
+            weighted_ratio=number(weighted_ratio(pair.arm, pair.other)) if propensities else None,
+            pooled_ratio=number(pooled_ratio(pair.arm, pair.other)),
+            ripe=bool(ripe(pair.arm, pair.other)),
             widened=float(once),
+            doubted=_part(doubted, once * (total.noise1 + total.noise0)),
         )
 
     @property
@@ -114,6 +113,14 @@ class Terms(msgspec.Struct, frozen=True):
     comparisons: int = 1
     dispersion: float = 1.0
     positive: bool = True
+
+
+def _part(doubted: Doubted, noise: FloatArray) -> float | None:
+    """What part of a difference's variance the weights make up, beside the trials' `noise`."""
+    if not len(doubted.gained) or not noise > 0:
+        return None
+    of_weights = doubted.noise()
+    return float(of_weights / (of_weights + noise))
 
 
 def number(value: FloatArray | float) -> float | None:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import msgspec
 
-from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import ripe
 from croupier.core.estimate.balance import Balance
 from croupier.core.estimate.guarded import GuardrailEstimate, guarded
@@ -83,12 +82,11 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
 def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
     arm, cells = panel.arms[place], panel.compared.arm(place)
     weight, best = panel.served.get(arm.number, (0.0, None))
-    mean = adaptive_mean(cells, positive=panel.terms.positive)
     return ArmEstimate(
         arm=arm.name,
         status=arm.status,
         n=round(float(cells.n.sum())),
-        mean=Interval.of(mean),
+        mean=Interval.of(panel.mean(place)),
         lift=panel.lift(place),
         lift_holdout=panel.over_holdout([place]) if panel.slots == 1 else None,
         weight=weight,

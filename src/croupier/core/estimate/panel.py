@@ -12,17 +12,21 @@ from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import HOURLY_FOR
 from croupier.core.barred import in_play
 from croupier.core.duration import DAY
+from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import difference_sequence
 from croupier.core.estimate.balance import Balance, balance
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.contrast import Contrast
+from croupier.core.estimate.contrast import Between
+from croupier.core.estimate.doubted import Doubted
 from croupier.core.estimate.lift import Interval, Lift, Terms
 from croupier.core.estimate.offers import offered
-from croupier.core.estimate.returning import Sides, factors, side
+from croupier.core.estimate.pair import Pair
+from croupier.core.estimate.returning import side
 from croupier.core.estimate.spread import spread
 from croupier.core.estimate.verdict import Rival
 from croupier.core.learn import IMPORTED
 from croupier.core.records import ArmSet, Declaration
+from croupier.core.signals import Doubt, signal_column
 from croupier.core.snapshot import Snapshot
 
 
@@ -49,9 +53,14 @@ class Panel:
         self.periods = Cells.periods(rows, strata)
         self.policy = both.arms(slice(count))
         self.imported = both.arms(slice(2 * count, None))
-        compared = Cells.by_slot(rows, strata)
-        self.compared = compared.arms(slice(count))
-        self.held_out = compared.arms(slice(count, 2 * count)).together().plain()
+        kinds = [f":{signal_column(kind)}" for kind in spec.signals]
+        shown = [(f"{s}{of}", arm) for of in ("", *kinds) for s, arm in strata[: 2 * count]]
+        compared = Cells.by_slot(rows, [*shown, *strata[2 * count :]])
+        self.compared, *self.signals = (
+            compared.arms(slice(first, first + 2 * count))
+            for first in range(0, len(shown), 2 * count)
+        )
+        self.doubt = Doubt.of(spec.signals)
         self.groups = Cells.by_group(rows, strata[: 2 * count])
         self.grouped = bool(self.groups.n.any())
         names = [arm.name for arm in self.arms]
@@ -110,19 +119,15 @@ class Panel:
         """Over the default; None for the default itself."""
         if place in self.default:
             return None
-        other = self.compared.arms(self.default).together()
-        groups = self._sides([place], self.default)
-        return Lift.of(self.default_name, self.compared.arm(place), other, self.terms, groups)
+        return Lift.of(self.default_name, self._pair([place], self.default), self.terms)
 
     def over_holdout(self, places: Sequence[int]) -> Lift | None:
         """An arm, or several as they were shown, over the held-out units; None without any."""
-        if not self.held_out.n.sum():
+        held = range(len(self.arms), 2 * len(self.arms))
+        if not self.compared.arms(held).n.sum():
             return None
-        arm, count = self.compared.arms(places).together(), len(self.arms)
-        if len(places) > 1:
-            arm = arm.plain()
-        groups = self._sides(places, range(count, 2 * count))
-        return Lift.of("holdout", arm, self.held_out, self.terms, groups, propensities=False)
+        pair = self._pair(places, held, plain=(len(places) > 1, True))
+        return Lift.of("holdout", pair, self.terms, propensities=False)
 
     @property
     def returning(self) -> float | None:
@@ -130,8 +135,30 @@ class Panel:
         count, (n, r, r2, *_) = len(self.arms), self.groups
         return pooled(np.stack([n, r, r2])[..., :count]) if self.grouped else None
 
-    def _sides(self, one: Sequence[int], other: Sequence[int]) -> Sides | None:
-        return (side(self.groups, one), side(self.groups, other)) if self.grouped else None
+    def mean(self, place: int) -> Between:
+        """What an arm earns, as unsure as trials and the weights of its reward leave it."""
+        x = [float(adaptive_mean(each.arm(place)).value) for each in self.signals]
+        doubt = float(self.doubt.variance(np.array(x))) if self.compared.arm(place).n.any() else 0.0
+        return adaptive_mean(self.compared.arm(place), positive=self.terms.positive, doubt=doubt)
+
+    def _pair(
+        self,
+        one: Sequence[int],
+        other: Sequence[int],
+        plain: tuple[bool, bool] = (False, False),
+    ) -> Pair:
+        """Both sides, each several columns together; `plain`, as they came, where these mix."""
+
+        def sides(cells: Cells) -> tuple[Cells, Cells]:
+            first, second = (cells.arms(places).together() for places in (one, other))
+            return first.plain() if plain[0] else first, second.plain() if plain[1] else second
+
+        sums = [Pair(*sides(each)).contrast().total() for each in self.signals]
+        return Pair(
+            *sides(self.compared),
+            (side(self.groups, one), side(self.groups, other)) if self.grouped else None,
+            Doubted.of(self.doubt, [(each.gained, each.base) for each in sums]),
+        )
 
     @property
     def default_name(self) -> str:
@@ -142,12 +169,12 @@ class Panel:
         """Every other arm in play, and how much more than the leader it may earn."""
         active = sorted(self.in_play)
         pairs = max(len(active) * (len(active) - 1) // 2, 1)
-        first, found = self.compared.arm(leader), []
+        found = []
         for place in active:
             if place != leader:
-                arm = self.compared.arm(place)
-                contrast = Contrast.of(arm, first, propensities=True).total()
-                _, factor = factors(contrast, self._sides([place], [leader]), self.spread.factor)
-                more = difference_sequence(contrast, self.terms.alpha / pairs, factor)
+                pair = self._pair([place], [leader])
+                total = pair.contrast().total()
+                _, factor = pair.factors(total, self.spread.factor)
+                more = difference_sequence(total, self.terms.alpha / pairs, factor, pair.doubted)
                 found.append(Rival(self.arms[place].name, Interval.of(more)))
         return found

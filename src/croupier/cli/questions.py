@@ -68,7 +68,7 @@ class Question(NamedTuple):
         if isinstance(self.log, OwnTrials):
             raise wrong("--check", "of a data file, `croupier estimates` tells it by period")
         shares = Shares.of(self.log.parts(), progress)
-        return shares.check(self.log.positions, list(self.log.arms))
+        return shares.check(self.log.positions, list(self.log.arms), self.said.least)
 
     def _weights(self) -> dict[str, dict[str, float]] | None:
         """The weights in a file, when the policy is one; its arms are arms of the log, too."""

@@ -1,6 +1,7 @@
 """The sample-ratio check: silent while shares and propensities agree, whatever one looks at."""
 
 import numpy as np
+import pytest
 
 from croupier.core.estimate.balance import balance
 from croupier.core.estimate.cells import Cells
@@ -58,3 +59,47 @@ def test_units_that_always_meet_the_same_arm_are_one_draw_each() -> None:
     assert np.abs(away).max() < 4.2
     assert 0.7 < np.std(away) < 1.3
     assert np.std(alone) > 2.0
+
+
+@pytest.mark.parametrize(
+    ("arms", "floor", "visits"), [(2, 0.001, 50), (3, 0.01, 50), (30, 0.003, 20)]
+)
+def test_arms_that_are_rarely_to_be_shown_may_be_missing(
+    arms: int, floor: float, visits: int
+) -> None:
+    """Four refreshes an hour give all but the floors to one arm: often none of it is left to see.
+
+    Of 400 runs at nine looks, 20 or more below 5 % would come of sound p-values that often at most.
+    """
+    dice, hours = np.random.default_rng(7), 72
+    p = np.full((400, hours, 4, arms), floor)
+    leader = dice.integers(0, arms, p.shape[:-1])
+    np.put_along_axis(p, leader[..., None], 1.0 - (arms - 1) * floor, axis=-1)
+    n = dice.multinomial(visits, p).astype(np.float64)
+    zero = np.zeros((400, hours, arms))
+    w, w2 = (n / p).sum(axis=2), (n / p**2).sum(axis=2)
+    cells, ever = Cells(n.sum(axis=2), zero, zero, w, w2, zero, zero, zero), np.ones(400)
+    for looks in range(8, 73, 8):
+        seen = Cells(*(each[:, :looks] for each in cells))
+        found = balance(seen, np.ones((looks, arms)), least=floor)
+        ever = np.minimum(ever, found.p.min(axis=-1) * arms)
+    assert (ever < 1e-4).sum() == 0
+    assert (ever < 0.05).sum() < 20
+
+
+def test_losses_are_found_beside_what_chance_may_have_left_out() -> None:
+    """The arm that is drawn most has then a surplus, and of its scatter no floor is in doubt."""
+    cells = play(np.tile([0.05, 0.06], (72, 1)), 2_000, 50, np.random.default_rng(8), floor=0.01)
+    lost = Cells(*(each * np.array([1.0, 0.7]) for each in cells))
+    found = [balance(each, np.ones((72, 2)), least=0.01) for each in (cells, lost)]
+    alarms = [(each.p.min(axis=-1) * 2 < 1e-4).mean() for each in found]
+    assert alarms == [0.0, 1.0]
+
+
+def test_where_nobody_says_how_rare_an_arm_may_be_only_a_surplus_is_an_alarm() -> None:
+    n, w = np.array([[900.0, 10.0]] * 2), np.array([[910.0, 100.0]] * 2)
+    w2 = np.array([[950.0, 2_000.0]] * 2)
+    cells = Cells(n, n, n, w, w2, w, w2, w2)
+    assert balance(cells, np.ones((2, 2)), least=0.01).z[1] < -1.0
+    found = balance(cells, np.ones((2, 2)))
+    assert (float(found.z[1]), float(found.p[1])) == (0.0, 1.0)

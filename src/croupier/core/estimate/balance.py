@@ -14,6 +14,7 @@ ALARM = 1e-4
 PLANNED = 10_000.0
 """The number of trials, in units of an arm's own scatter, at which the check is sharpest."""
 
+_ROUNDING = 1e-6
 
 _MISSING = (
     "impressions of it that are lost or sent late, pages that it breaks, and propensities other "
@@ -70,21 +71,24 @@ def balance(
     planned: float = PLANNED,
     scatter: FloatArray | None = None,
     groups: Cells | None = None,
+    least: float = 0.0,
 ) -> Balance:
     """The check of each arm, from cells (…, T, K) and the part of trials that offered it, (T, K).
 
     A trial shows arm k with the propensity p that it carries; so w = 1/p where it did, 0 where it
     did not, is 1 on average, and D = Σw − N over the N trials (of any arm) in which k was offered
-    has mean 0 and the variance Σ(1/p − 1), whatever the policy did. Of that, Σw² − Σw is an
-    estimate without bias; Σ_t N_t (1/e_t − 1) with e_t = n/Σw, the period's propensity, is one that
-    does not shrink when the arm is not shown, and the larger of both is V. z = D/√V, and
+    has mean 0 and the variance V = Σ(1/p − 1), whatever the policy did. z = D/√V, and
     p = min(1, √(1 + V/v)·exp(−D²/(2 (V + v)))) is anytime-valid (Robbins' normal mixture,
-    v = `planned` V/N). Where Σ(1/p − 1) itself is known, it is given as `scatter`, (T, K), else
-    NaN. It finds lost impressions, cached pages, robots that one arm attracts, and
-    weights that are not those that were drawn from. Where callers restrict the arms, w counts only
-    the requests that could show the arm: what part of all these were must then be known. Where a
-    unit always meets the same arm its trials are one draw: from `groups` of units, (G, K), V is
-    what D scatters between them, if that is more.
+    v = `planned` V/N). Where V is known, it is given as `scatter`, (T, K), else NaN. It is known,
+    too, of periods in which no propensity moved: they are e = n/Σw, and sum to 1. Of others Σw² −
+    Σw is an estimate without bias, and Σ_t N_t (1/e_t − 1) one that does not shrink when the arm is
+    not shown; but both shrink where it was to be shown rarely, and was not. No propensity is below
+    the `least`, f, so an arm that missed −D visits by chance had a V of up to −D (1/f − 1) in them,
+    and V is the largest of the three. It finds lost impressions, cached pages, robots that one arm
+    attracts, and weights that are not those that were drawn from. Where callers restrict the arms,
+    w counts only the requests that could show the arm: what part of all these were must then be
+    known. Where a unit always meets the same arm its trials are one draw: from `groups` of units,
+    (G, K), V is what D scatters between them, if that is more.
 
     >>> n = np.array([[9_000.0, 1_000.0]] * 4)
     >>> w = n / np.array([0.9, 0.1])
@@ -101,12 +105,7 @@ def balance(
     n, w, w2 = ((offered > 0) * each for each in (cells.n, cells.w, cells.w2))
     total = np.maximum(trials.sum(axis=-2), 1.0)
     away = w.sum(axis=-2) - trials.sum(axis=-2)
-    known = n > 0
-    here = np.where(known, np.arange(n.shape[-2])[:, None], 0)
-    last = np.maximum.accumulate(here, axis=-2)
-    inverse = np.divide(w, n, out=np.ones_like(n), where=known) - 1.0
-    expected = (trials * np.take_along_axis(inverse, last, axis=-2)).sum(axis=-2)
-    variance = np.maximum((w2 - w).sum(axis=-2), expected)
+    variance = _scatter(Cells(n, n, n, w, w2, w, w2, w2), trials, least)
     if scatter is not None:
         told = scatter.sum(axis=-2)
         variance = np.where(np.isnan(told), variance, told)
@@ -115,13 +114,33 @@ def balance(
     sure = variance <= 1e-9 * total
     v = np.where(sure, 1.0, variance)
     z = np.where(sure & (np.abs(away) <= 1e-6 * total), 0.0, away / np.sqrt(v))
-    sharpest = planned * v / total
     # exp() before log() would underflow: an arm that is plainly wrong has p = 0, not NaN.
-    logarithm = 0.5 * np.log1p(v / sharpest) - away**2 / (2.0 * (v + sharpest))
+    logarithm = 0.5 * np.log1p(total / planned) - away**2 / (2.0 * v * (1.0 + planned / total))
     p = np.where(sure & (z == 0.0), 1.0, np.exp(np.minimum(logarithm, 0.0)))
     count, weight = n.sum(axis=-2), w.sum(axis=-2)
     meant = np.divide(count * total, weight, out=np.zeros_like(weight), where=weight > 0)
     return Balance(z, p, count, meant, trials.sum(axis=-2))
+
+
+def _scatter(cells: Cells, trials: FloatArray, least: float) -> FloatArray:
+    """V of each arm as far as its sums tell: shape (…, T, K) → (…, K)."""
+    n, w, w2 = cells.n, cells.w, cells.w2
+    shown = n > 0
+    inverse = np.divide(w, n, out=np.ones_like(n), where=shown) - 1.0
+    shares = np.where(shown, 1.0 / (inverse + 1.0), 0.0).sum(axis=-1)
+    told = (cells.steady() & (shown | (trials == 0))).all(axis=-1)
+    still = told & (np.abs(shares - 1.0) <= _ROUNDING)
+    of_known = np.where(still[..., None], trials * inverse, 0.0).sum(axis=-2)
+
+    open_ = ~still[..., None]
+    here = np.where(shown, np.arange(n.shape[-2])[:, None], 0)
+    last = np.maximum.accumulate(here, axis=-2)
+    spread = trials * np.take_along_axis(inverse, last, axis=-2)
+    missed = np.maximum((open_ * (trials - w)).sum(axis=-2), 0.0)
+    most = np.inf if least <= 0 else 1.0 / least - 1.0
+    by_chance = missed * np.where(missed > 0, most, 0.0)
+    guessed = [(open_ * each).sum(axis=-2) for each in (w2 - w, spread)]
+    return np.asarray(of_known + np.maximum(np.maximum(*guessed), by_chance))
 
 
 def _between(groups: Cells) -> FloatArray:

@@ -113,7 +113,17 @@ class Panel:
         out += self.known.snapshot.freed if self.known.snapshot else ()
         there = offered(starts, ends, numbers, self.known.history, out)
         groups = self.groups.arms(slice(len(self.arms))) if self.grouped else None
-        return balance(self.policy.without(self.imported), there, groups=groups)
+        shown = self.policy.without(self.imported)
+        return balance(shown, there, groups=groups, least=self._least(shown))
+
+    def _least(self, shown: Cells) -> float:
+        """No propensity was smaller, as far as the declared floor, sums and snapshot tell."""
+        sets = [*self.known.history, self.known.arms]
+        most = max(sum(arm.status == "active" for arm in one.arms) for one in sets)
+        snapshot, seen = self.known.snapshot, shown.n > 0
+        told = [self.known.declaration.spec.policy.usable_floor(max(most, 1))]
+        told += snapshot.weights if snapshot else ()
+        return float(min(*told, *(shown.w[seen] / shown.w2[seen]).tolist(), 1.0))
 
     def lift(self, place: int) -> Lift | None:
         """Over the default; None for the default itself."""

@@ -47,6 +47,7 @@ class Shares:
 
     def __init__(self) -> None:
         self._table = np.zeros((5, 0, 0))
+        self._range = 1.0, 0.0
 
     @classmethod
     def of(cls, parts: Iterable[Logged], progress: Callable[[int], None]) -> Self:
@@ -63,6 +64,11 @@ class Shares:
         if part.offered is not None:
             arms = max(arms, part.offered.shape[1])
         self._grow(int(part.position.max(initial=-1)) + 1, arms)
+        low, high = self._range
+        self._range = (
+            min(low, float(part.propensity.min(initial=1.0))),
+            max(high, float(part.propensity.max(initial=0.0))),
+        )
         w = 1.0 / part.propensity
         for line, values in enumerate((np.ones_like(w), w, w * w)):
             np.add.at(self._table[line], (part.position, part.arm), values)
@@ -79,8 +85,13 @@ class Shares:
         grown[:, :known_positions, :known_arms] = self._table
         self._table = grown
 
-    def check(self, positions: Iterable[str], arms: Sequence[str]) -> ShareCheck:
+    def check(
+        self, positions: Iterable[str], arms: Sequence[str], least: float | None = None
+    ) -> ShareCheck:
         """Whether chance explains how often each arm was shown; one period for each position.
+
+        No arm was drawn with a smaller propensity than the `least`; where nobody says that, it is
+        what rounds had, or what the largest of theirs left each of the other arms.
 
         >>> shares, zero = Shares(), np.zeros(4, dtype=np.int64)
         >>> half = np.full(4, 0.5)
@@ -98,7 +109,11 @@ class Shares:
         nothing = np.zeros_like(n)
         cells = Cells(n, nothing, nothing, w, w2, nothing, nothing, nothing)
         scatter = np.where(told, inverse - offered, np.nan)
-        found = balance(cells, part, max(float(rounds.sum()), 1.0), scatter)
+        low, high = self._range
+        seen = min(low, (1.0 - high) / max(len(arms) - 1, 1))
+        found = balance(
+            cells, part, max(float(rounds.sum()), 1.0), scatter, least=least or max(seen, 0.0)
+        )
         effective = w.sum(axis=0) ** 2 / np.maximum(w2.sum(axis=0), 1.0)
         judged = told.all() | (effective >= LEAST)
         found = found._replace(p=np.where(judged, found.p, 1.0))

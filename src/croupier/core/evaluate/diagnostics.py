@@ -85,7 +85,8 @@ class Diagnostics(msgspec.Struct, frozen=True):
             yield (
                 f"the mean weight is {self.mean_weight:.4g} where it should be 1, "
                 f"{abs(self.deviation):.1f} standard errors away: the logged propensities are not "
-                "those that arms were drawn with, rounds are missing, or what was rarest was never drawn"
+                "those that arms were drawn with, rounds are missing, or what was rarest was never "
+                "drawn"
             )
 
 

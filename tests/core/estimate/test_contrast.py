@@ -8,10 +8,12 @@ from hypothesis.extra.numpy import arrays
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import StateKey, Sums
+from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.whole_ratio import pooled_ratio, weighted_ratio
-from croupier.core.worlds.batches import merged, play
+from croupier.core.worlds.batches import merged, play, ucb1
 
 COUNTS = arrays(np.float64, (5,), elements=st.integers(0, 400).map(float))
 PARTS = arrays(np.float64, (5,), elements=st.integers(0, 10).map(lambda k: k / 10))
@@ -84,7 +86,8 @@ def test_a_base_rate_that_rises_does_not_move_the_ratio() -> None:
     assert 0.90 < covered < 0.99
 
 
-WEIGHTS = arrays(np.float64, (5,), elements=st.integers(1, 100).map(float))
+WEIGHTS = arrays(np.float64, (5,), elements=st.integers(2, 100).map(float))
+"""Of two arms, which share what there is."""
 
 
 def drawn(n: FloatArray, r: FloatArray, w: FloatArray) -> Cells:
@@ -169,3 +172,25 @@ def test_an_arm_that_never_failed_is_no_surer_than_both_are() -> None:
     other = Cells(many, many / 20, many / 20, *[many] * 2, *[many / 20] * 3)
     found = Contrast.of(arm, other, propensities=True).total().difference()
     assert 0.2 < float(found.high - found.value) < 0.3
+
+
+def test_an_arm_that_all_visits_went_to_for_a_while_is_not_taken_for_one_that_kept_them() -> None:
+    """UCB1, six refreshes an hour, 336 hours: over the holdout by lifts, and by itself by its mean.
+
+    In 250 runs the median of a ratio has a standard error of 0.008. The lucky part of an hour was
+    once taken for the whole of it: 1.07 for 1, and a mean 3 % too high.
+    """
+    cells = play(np.full((2_016, 3), 0.05), 90, 250, np.random.default_rng(9), policy=ucb1)
+    hours = merged(cells, 6)
+    n = np.full((250, 336), 60.0)
+    r = np.random.default_rng(10).binomial(60, 0.05, n.shape).astype(np.float64)
+    held, draws = Cells(n, r, r, n, n, r, r, r), Draws.of(hours)
+    sides = draws, Draws.as_they_came(held)
+    for place in range(3):
+        arm = hours.arm(place)
+        ratio = Contrast.of(arm, held, propensities=True, draws=sides).total().ratio()
+        assert float(np.median(ratio.value)) == pytest.approx(1.0, abs=0.03)
+        assert np.mean((ratio.low < 1.0) & (ratio.high > 1.0)) > 0.92
+        mean = adaptive_mean(arm, still=draws.still)
+        assert float(np.median(mean.value)) == pytest.approx(0.05, rel=0.02)
+        assert np.mean((mean.low < 0.05) & (mean.high > 0.05)) > 0.91

@@ -7,14 +7,13 @@ import numpy as np
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.draws import Draws
 
 ALARM = 1e-4
 """A smaller p, over all looks and arms together, is an alarm."""
 
 PLANNED = 10_000.0
 """The number of trials, in units of an arm's own scatter, at which the check is sharpest."""
-
-_ROUNDING = 1e-6
 
 _MISSING = (
     "impressions of it that are lost or sent late, pages that it breaks, and propensities other "
@@ -127,9 +126,7 @@ def _scatter(cells: Cells, trials: FloatArray, least: float) -> FloatArray:
     n, w, w2 = cells.n, cells.w, cells.w2
     shown = n > 0
     inverse = np.divide(w, n, out=np.ones_like(n), where=shown) - 1.0
-    shares = np.where(shown, 1.0 / (inverse + 1.0), 0.0).sum(axis=-1)
-    told = (cells.steady() & (shown | (trials == 0))).all(axis=-1)
-    still = told & (np.abs(shares - 1.0) <= _ROUNDING)
+    still = Draws.of(cells).still & (shown | (trials == 0)).all(axis=-1)
     of_known = np.where(still[..., None], trials * inverse, 0.0).sum(axis=-2)
 
     open_ = ~still[..., None]

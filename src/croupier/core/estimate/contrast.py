@@ -9,6 +9,7 @@ from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.scatter import beyond_rounding
 from croupier.core.estimate.cells import Cells, before
 from croupier.core.estimate.doubted import CERTAIN, Doubted
+from croupier.core.estimate.draws import Draws
 
 ALPHA = 0.05
 """How often an interval may be wrong."""
@@ -35,7 +36,8 @@ class Contrast(NamedTuple):
     Haenszel's s = n₁ n₀/(n₁ + n₀) errs under a bandit: the share of an unlucky arm falls, so the
     periods in which it was unlucky outweigh those in which it might have recovered. Where the
     propensities moved, the same holds within the period: Σr/n has stopped at bad luck, and √(n₁ n₀)
-    knows of it; so s is by the propensities n/Σw of the last period before that showed both.
+    knows of it; so s = √(V₁ e₁ V₀ e₀)/2, with V the visits that each side was drawn from, and e
+    the propensities n/Σw of the last period before that showed both.
 
     Source: Zhang, Janson & Murphy 2020, Inference for Batched Bandits (arXiv 2002.03217); Hájek
     1971 for m.
@@ -49,8 +51,17 @@ class Contrast(NamedTuple):
     size: FloatArray
 
     @classmethod
-    def of(cls, arm: Cells, other: Cells, *, propensities: bool = False) -> "Contrast":
+    def of(
+        cls,
+        arm: Cells,
+        other: Cells,
+        *,
+        propensities: bool = False,
+        draws: tuple[Draws, Draws] | None = None,
+    ) -> "Contrast":
         """The contrast of each period in order of time, shape (…, T); w = 1 without `propensities`.
+
+        `draws` say how both were drawn; without them, as two arms beside no others.
 
         A variance is that within the period, so that a base rate which moves does not count as
         noise, and it is unbiased in periods of two trials as in those of a million.
@@ -63,7 +74,8 @@ class Contrast(NamedTuple):
         """
         if not propensities:
             arm, other = arm.plain(), other.plain()
-        size = _sizes(arm, other)
+            draws = Draws.as_they_came(arm), Draws.as_they_came(other)
+        size = _sizes(arm, other, draws or (Draws.between(arm, other),) * 2)
         worth1, worth0 = (np.maximum(each.effective(), 1.0) for each in (arm, other))
         alike = _alike(arm, other)
         return cls(
@@ -137,14 +149,13 @@ class Contrast(NamedTuple):
         return Between(np.where(known, value, np.nan), *ends)
 
 
-def _sizes(arm: Cells, other: Cells) -> FloatArray:
+def _sizes(arm: Cells, other: Cells, draws: tuple[Draws, Draws]) -> FloatArray:
     """s: how much each period counts, shape (…, T), whatever its own luck."""
     both = (arm.n > 0) & (other.n > 0)
     n1, n0 = np.where(both, arm.n, 1.0), np.where(both, other.n, 1.0)
     e1, e0 = (each.n / np.where(each.n > 0, each.w, 1.0) for each in (arm, other))
-    last = before(np.sqrt(e1 * e0) / np.where(both, e1 + e0, 1.0), both)
-    steady = arm.steady() & other.steady()
-    sizes = np.where(steady, np.sqrt(n1 * n0), (n1 + n0) * last) / 2.0
+    last = np.sqrt(draws[0].visits * draws[1].visits) * before(np.sqrt(e1 * e0), both)
+    sizes = np.where(draws[0].still & draws[1].still, np.sqrt(n1 * n0), last) / 2.0
     return np.asarray(np.where(both, sizes, 0.0))
 
 

@@ -7,6 +7,7 @@ from croupier.core.barred import Barred, kept_out
 from croupier.core.estimate.barring import comparisons
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Between
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.guardrail import Against, Judged, Kept, compare, judge
 from croupier.core.estimate.lift import Interval, number
 from croupier.core.estimate.panel import Panel
@@ -77,7 +78,10 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
     )
     # As they came: what the policy as a whole did is not told by its arms' propensities.
     all_arms = compare(
-        Against(_row(whole.plain()), held_out.plain()), declared, shared, groups=sides
+        Against(_row(whole.plain()), held_out.plain(), draws=Draws.as_they_came(held_out)),
+        declared,
+        shared,
+        groups=sides,
     )
     over = _line("all arms", whole, all_arms, 0, None)
     mean = _mean(cells.arms(panel.default).together())

@@ -10,6 +10,7 @@ from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.anytime import LEAST_SUCCESSES, difference_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.joined import in_part
 from croupier.core.estimate.returning import Sides, factors, side
 from croupier.core.estimate.spread import spread
@@ -38,6 +39,7 @@ class Against(NamedTuple):
     arms: Cells
     other: Cells
     others: int = 1
+    draws: Draws | None = None
 
     def contrast(self) -> Contrast:
         """That of each period, by Hájek's means; 0 where an arm was there for a part of it only.
@@ -45,8 +47,8 @@ class Against(NamedTuple):
         It is no surer than if both scattered about their common mean: an arm that always fails
         beside a default that never does shows no scatter at all within either.
         """
-        arms, other, others = self
-        found = Contrast.of(arms, other, propensities=True)
+        arms, other, others, draws = self
+        found = Contrast.of(arms, other, propensities=True, draws=draws and (draws, draws))
         n1, n0 = np.maximum(arms.n, 1.0), np.maximum(other.n, 1.0)
         scatter = arms.r2 + other.r2 - (arms.r + other.r) ** 2 / (n1 + n0)
         pooled = np.maximum(scatter, 0.0) / (n1 + n0 - 1.0)
@@ -77,7 +79,7 @@ def judge(
     Nor is the sequence ever surer than if the outcomes of both scattered about their common mean.
 
     >>> n, refunds = np.array([[1500.0, 1500.0]]), np.array([[30.0, 90.0]])  # 2 % and 6 %
-    >>> cells = Cells(n, refunds, refunds, n, n, *[refunds] * 3)
+    >>> cells = Cells(n, refunds, refunds, 2 * n, 4 * n, 2 * refunds, *[4 * refunds] * 2)
     >>> from croupier.core.reward import Reward, Term
     >>> one = Guardrail(Reward({"refund": Term(1.0)}), margin=0.01)
     >>> found = judge(cells, [0], one, 1)
@@ -91,7 +93,11 @@ def judge(
     other = cells.arms(default).together()
     sides = (groups.turned(), side(groups, default)) if groups is not None else None
     return compare(
-        Against(cells.turned(), other, max(len(default), 1)), declared, shared_by, factor, sides
+        Against(cells.turned(), other, max(len(default), 1), Draws.of(cells)),
+        declared,
+        shared_by,
+        factor,
+        sides,
     )
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from croupier.core.estimate.anytime import ripe
 from croupier.core.estimate.balance import Balance
+from croupier.core.estimate.checked import checked
 from croupier.core.estimate.guarded import GuardrailEstimate, guarded
 from croupier.core.estimate.lift import Interval, Lift
 from croupier.core.estimate.panel import Known, Panel
@@ -58,8 +59,8 @@ class Estimates(msgspec.Struct, frozen=True):
 def estimates(known: Known, worth: float = 0.0) -> Estimates:
     """Everything that the sums say; `worth` is what a trial must earn more to be worth a change."""
     panel = Panel(known)
-    checked = panel.balance()
-    lines = [_line(panel, checked, place) for place in range(len(panel.arms))]
+    shares = checked(panel)
+    lines = [_line(panel, shares, place) for place in range(len(panel.arms))]
     held = panel.over_holdout(range(len(panel.arms)))
     lifts = [held, *(each for line in lines for each in (line.lift, line.lift_holdout))]
     return Estimates(
@@ -72,14 +73,14 @@ def estimates(known: Known, worth: float = 0.0) -> Estimates:
         dispersion=panel.spread.phi,
         returning=panel.returning,
         widened=max([panel.spread.factor, *(each.widened for each in lifts if each)]),
-        balance_p=None if checked is None else checked.least,
-        balance_alarm=checked is not None and checked.alarm,
-        verdict=_verdict(panel, lines, checked, worth),
+        balance_p=None if shares is None else shares.least,
+        balance_alarm=shares is not None and shares.alarm,
+        verdict=_verdict(panel, lines, shares, worth),
         guardrails=guarded(panel) or msgspec.UNSET,
     )
 
 
-def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
+def _line(panel: Panel, shares: Balance | None, place: int) -> ArmEstimate:
     arm, cells = panel.arms[place], panel.compared.arm(place)
     weight, best = panel.served.get(arm.number, (0.0, None))
     return ArmEstimate(
@@ -91,15 +92,15 @@ def _line(panel: Panel, checked: Balance | None, place: int) -> ArmEstimate:
         lift_holdout=panel.over_holdout([place]) if panel.slots == 1 else None,
         weight=weight,
         best=best,
-        balance_z=None if checked is None else float(checked.z[place]),
+        balance_z=None if shares is None else float(shares.z[place]),
     )
 
 
 def _verdict(
-    panel: Panel, lines: Sequence[ArmEstimate], checked: Balance | None, worth: float
+    panel: Panel, lines: Sequence[ArmEstimate], shares: Balance | None, worth: float
 ) -> Verdict:
-    if checked is not None and checked.alarm:
-        return Verdict(f"no verdict: {checked.words([arm.name for arm in panel.arms])}")
+    if shares is not None and shares.alarm:
+        return Verdict(f"no verdict: {shares.words([arm.name for arm in panel.arms])}")
     tried = {
         place: 0.0 if line.lift is None else line.lift.difference.value
         for place, line in enumerate(lines)

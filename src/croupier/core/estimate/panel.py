@@ -1,6 +1,5 @@
 """What is known of an experiment, as arrays, and how to compare its arms."""
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -9,17 +8,14 @@ import numpy as np
 
 from croupier.core.arms.design_effect import pooled
 from croupier.core.arms.sums import StateKey, Sums
-from croupier.core.arms.table import HOURLY_FOR
 from croupier.core.barred import in_play
-from croupier.core.duration import DAY
 from croupier.core.estimate.adaptive import adaptive_mean
 from croupier.core.estimate.anytime import difference_sequence
-from croupier.core.estimate.balance import Balance, balance
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Between
 from croupier.core.estimate.doubted import Doubted
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.lift import Interval, Lift, Terms
-from croupier.core.estimate.offers import offered
 from croupier.core.estimate.pair import Pair
 from croupier.core.estimate.returning import side
 from croupier.core.estimate.spread import spread
@@ -56,10 +52,13 @@ class Panel:
         kinds = [f":{signal_column(kind)}" for kind in spec.signals]
         shown = [(f"{s}{of}", arm) for of in ("", *kinds) for s, arm in strata[: 2 * count]]
         compared = Cells.by_slot(rows, [*shown, *strata[2 * count :]])
+        imported = compared.arms(slice(len(shown), None))
         self.compared, *self.signals = (
             compared.arms(slice(first, first + 2 * count))
             for first in range(0, len(shown), 2 * count)
         )
+        policy = self.compared.arms(slice(count))
+        self.draws = Draws.of(policy.without(imported))._replace(visits=policy.n.sum(axis=-1))
         self.doubt = Doubt.of(spec.signals)
         self.groups = Cells.by_group(rows, strata[: 2 * count])
         self.grouped = bool(self.groups.n.any())
@@ -101,30 +100,6 @@ class Panel:
         spec = self.known.declaration.spec
         return spec.slots if spec.ranking == "pooled" else 1
 
-    def balance(self) -> Balance | None:
-        """The sample-ratio check of what we drew; none where a trial need not be a decision."""
-        if self.slots > 1 or not self.periods:
-            return None
-        starts, watermark = [start for start, _ in self.periods], self.known.watermark
-        length = self.known.declaration.spec.period
-        ends = [s + (DAY if s + DAY + HOURLY_FOR <= watermark else length) for s in starts]
-        numbers = [arm.number for arm in self.arms]
-        out = [(arm, since, math.inf) for arm, since in self.barred.items()]
-        out += self.known.snapshot.freed if self.known.snapshot else ()
-        there = offered(starts, ends, numbers, self.known.history, out)
-        groups = self.groups.arms(slice(len(self.arms))) if self.grouped else None
-        shown = self.policy.without(self.imported)
-        return balance(shown, there, groups=groups, least=self._least(shown))
-
-    def _least(self, shown: Cells) -> float:
-        """No propensity was smaller, as far as the declared floor, sums and snapshot tell."""
-        sets = [*self.known.history, self.known.arms]
-        most = max(sum(arm.status == "active" for arm in one.arms) for one in sets)
-        snapshot, seen = self.known.snapshot, shown.n > 0
-        told = [self.known.declaration.spec.policy.usable_floor(max(most, 1))]
-        told += snapshot.weights if snapshot else ()
-        return float(min(*told, *(shown.w[seen] / shown.w2[seen]).tolist(), 1.0))
-
     def lift(self, place: int) -> Lift | None:
         """Over the default; None for the default itself."""
         if place in self.default:
@@ -147,9 +122,11 @@ class Panel:
 
     def mean(self, place: int) -> Between:
         """What an arm earns, as unsure as trials and the weights of its reward leave it."""
-        x = [float(adaptive_mean(each.arm(place)).value) for each in self.signals]
+        still = self.draws.still
+        x = [float(adaptive_mean(each.arm(place), still=still).value) for each in self.signals]
         doubt = float(self.doubt.variance(np.array(x))) if self.compared.arm(place).n.any() else 0.0
-        return adaptive_mean(self.compared.arm(place), positive=self.terms.positive, doubt=doubt)
+        arm, positive = self.compared.arm(place), self.terms.positive
+        return adaptive_mean(arm, positive=positive, doubt=doubt, still=still)
 
     def _pair(
         self,
@@ -163,9 +140,16 @@ class Panel:
             first, second = (cells.arms(places).together() for places in (one, other))
             return first.plain() if plain[0] else first, second.plain() if plain[1] else second
 
-        sums = [Pair(*sides(each)).contrast().total() for each in self.signals]
+        arm, rival = sides(self.compared)
+        draws = (
+            Draws.as_they_came(arm) if plain[0] else self.draws,
+            Draws.as_they_came(rival) if plain[1] else self.draws,
+        )
+        sums = [Pair(*sides(each), draws).contrast().total() for each in self.signals]
         return Pair(
-            *sides(self.compared),
+            arm,
+            rival,
+            draws,
             (side(self.groups, one), side(self.groups, other)) if self.grouped else None,
             Doubted.of(self.doubt, [(each.gained, each.base) for each in sums]),
         )

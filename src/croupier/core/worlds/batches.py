@@ -1,6 +1,6 @@
 """Many runs of one bandit at once, in batches: what estimates are tried on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import special
@@ -28,7 +28,27 @@ def thompson_shares(mean: FloatArray, deviation: FloatArray) -> FloatArray:
     return np.asarray(best / best.sum(axis=-1, keepdims=True))
 
 
-def play(
+def thompson(n: FloatArray, r: FloatArray) -> FloatArray:
+    """The shares by Beta(1, 1) beliefs, taken as normal, after n trials and r successes, (…, K)."""
+    a, b = 1.0 + r, 1.0 + n - r
+    mean = a / (a + b)
+    return thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
+
+
+def ucb1(n: FloatArray, r: FloatArray) -> FloatArray:
+    """All for the arm with the highest r/n + √(2 ln N/n), N trials in all; first each arm once.
+
+    >>> ucb1(np.array([100.0, 10.0]), np.array([10.0, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+    tried = np.maximum(n, 1.0)
+    total = np.maximum(n.sum(axis=-1, keepdims=True), 1.0)
+    index = np.where(n > 0, r / tried + np.sqrt(2.0 * np.log(total) / tried), np.inf)
+    best = (index >= index.max(axis=-1, keepdims=True)).astype(np.float64)
+    return np.asarray(best / best.sum(axis=-1, keepdims=True))
+
+
+def play(  # noqa: PLR0913 - a world's own settings
     rates: FloatArray,
     batch: int | Sequence[int],
     runs: int,
@@ -36,12 +56,12 @@ def play(
     *,
     floor: float = 0.01,
     deconfounded: bool = False,
+    policy: Callable[[FloatArray, FloatArray], FloatArray] = thompson,
 ) -> Cells:
-    """Thompson sampling with a floor on rewards of 0 or 1, `runs` times: cells (runs, T, K).
+    """A policy with a floor on rewards of 0 or 1, `runs` times: cells (runs, T, K).
 
     `rates` are the arms' rates by period, shape (T, K); each period is one batch (of a size of its
-    own, where several are given) drawn with the shares that the trials before it suggest:
-    Beta(1, 1) beliefs, taken as normal.
+    own, where several are given) drawn with the shares that the trials before it suggest.
 
     >>> cells = play(np.full((3, 2), 0.5), 100, 7, np.random.default_rng(1))
     >>> cells.n.shape, bool(np.all(cells.n.sum(axis=-1) == 100.0))
@@ -56,10 +76,7 @@ def play(
             effects = Effects.fit(shown[:, :period], earned[:, :period])
             n = effects.trials
             r = n * np.clip(effects.mean, 0.0, 1.0)
-        a, b = 1.0 + r, 1.0 + n - r
-        mean = a / (a + b)
-        best = thompson_shares(mean, np.sqrt(mean * (1.0 - mean) / (a + b + 1.0)))
-        shares[:, period] = floor + (1.0 - arms * floor) * best
+        shares[:, period] = floor + (1.0 - arms * floor) * policy(n, r)
         shown[:, period] = dice.multinomial(sizes[period], shares[:, period])
         earned[:, period] = dice.binomial(shown[:, period].astype(np.int64), rates[period])
         n, r = n + shown[:, period], r + earned[:, period]

@@ -55,6 +55,18 @@ def test_a_column_with_a_dot_in_its_name_and_one_worth_nothing(
     assert one.signals.keys() == one.reward.terms.keys() == {"page.click", "cart"}
 
 
+def test_signals_that_say_the_same_are_named_and_not_fitted(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    cart = np.tile([0.0, 0.0, 1.0], 40)
+    file = columns(tmp_path / "t.csv", late=2 * CLICKS + cart, click=CLICKS, cart=cart, view=CLICKS)
+    asked = ("surrogate", "fit", file, "--late", "late", "--signals", "click,cart,view")
+    for more in ((), ("--json",)):
+        told = croupier(*asked, *more)
+        assert (told.code, told.out) == (1, "")
+        assert "columns 'click', 'view': each follows from the others; of 120 trials" in told.err
+
+
 def test_an_arm_that_drifts_is_named(croupier: CommandLine, matured: Path) -> None:
     asked = ("--late", "late", "--signals", "click=0.2,cart=1.1", "--arm", "arm")
     told = croupier("surrogate", "check", matured, *asked)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from croupier.config.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from croupier.core.arms.panels import FloatArray
 
@@ -30,6 +30,17 @@ class Trials(NamedTuple):
         most, name = max((float(abs(column).max()), name) for name, column in columns)
         raise ConfigError(
             f"{self.file}: column {name!r}: numbers up to {most:.6g}, too large to add up"
+        )
+
+    def follow(self, columns: "Sequence[int]") -> str:
+        """What to say of signals of which each follows from the others."""
+        from croupier.core.estimate.surrogate import LEAST_APART
+
+        named = ", ".join(repr(self.names[column]) for column in columns)
+        return (
+            f"{self.file}: columns {named}: each follows from the others; of {len(self.late):,} "
+            f"trials fewer than {LEAST_APART:.0f} tell it apart, so that none can say what it is "
+            "worth: leave one out"
         )
 
     def must_be_signals(self) -> None:

@@ -44,7 +44,7 @@ def surrogate(
     closed. The lines go into the declaration: what is published is then as unsure as the weights
     are. The check takes later trials: an arm whose late metric is not what its signals promise
     (|z| > 3) is being rewarded wrongly, and the exit code is 1. So it is where a fit finds no
-    signal that is worth anything.
+    signal that is worth anything, or one that follows from the others.
 
     Examples:
       croupier surrogate fit trials.csv --late revenue_90d --signals click,cart
@@ -87,13 +87,16 @@ def _drifts(trials: Trials, weights: list[float]) -> "Mapping[str, Drift]":
 def _fit(trials: Trials, *, as_json: bool) -> None:
     import numpy as np
 
-    from croupier.core.estimate.surrogate import Surrogate
+    from croupier.core.estimate.surrogate import CollinearError, Surrogate
 
     trials.must_be_signals()
     trials = as_counted(trials)
     with np.errstate(all="ignore"):  # what overflows is refused below
         try:
             found = Surrogate.fit(trials.signals, trials.late)
+        except CollinearError as error:
+            print(trials.follow(error.columns), file=sys.stderr)
+            raise typer.Exit(1) from None
         except ValueError as error:
             raise typer.BadParameter(f"{trials.file}: {error}") from None
     fitted = [found.base, found.explained, *found.weights, *found.errors, *found.middle]

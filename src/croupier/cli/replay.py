@@ -10,6 +10,8 @@ import typer
 from croupier.cli.options import Data, Json
 
 if TYPE_CHECKING:
+    from croupier.config.backends import Backends
+    from croupier.core.declarations import Declarations
     from croupier.ports import Commit
     from croupier.runners.replay import Difference, Replay
 
@@ -44,8 +46,6 @@ def replay(
     """
     from croupier.config.backends import data_file, open_backends
     from croupier.config.errors import ConfigError
-    from croupier.config.settings import Settings, load_settings
-    from croupier.runners.declare import declare, declared_with
     from croupier.runners.replay import Replay
 
     file = data_file(data)
@@ -53,11 +53,7 @@ def replay(
         raise ConfigError(f"{file}: no such data file")
     backends = open_backends(file, read_only=not write)
     try:
-        settings = load_settings(config) if config else Settings(experiments=())
-        if write:
-            declarations = declare(settings, backends.log, backends.clock).declarations
-        else:
-            declarations = declared_with(settings, backends.log, backends.clock)
+        declarations = _declared(config, backends, write=write)
         again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
         commit, differing, whole = _filled(again) if new_reward else _checked(again)
         if write and not whole and not new_reward:
@@ -74,6 +70,16 @@ def replay(
         print((_of_filling if new_reward else _of_checking)(differing, write=write))
     if differing and not write:
         raise typer.Exit(1)
+
+
+def _declared(config: Path | None, backends: "Backends", *, write: bool) -> "Declarations":
+    from croupier.config.settings import Settings, load_settings
+    from croupier.runners.declare import declare, declared_with
+
+    settings = load_settings(config) if config else Settings(experiments=())
+    if write:
+        return declare(settings, backends.log, backends.clock).declarations
+    return declared_with(settings, backends.log, backends.clock)
 
 
 def _filled(again: "Replay") -> "tuple[Commit, list[Difference], bool]":

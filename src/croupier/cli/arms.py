@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import Key, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -55,7 +55,7 @@ def arms(  # noqa: PLR0913 - the command's own options
 
       croupier arms top-button pin install --until 2h --by ana
     """
-    path = f"{server}/v1/experiments/{experiment}/arms"
+    path = place(server, "experiments", experiment, "arms")
     if change in (Change.LIST, Change.HISTORY):
         pages = ask(path, api_key)
         pages = pages if change is Change.HISTORY else pages[-1:]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import Key, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -26,7 +26,7 @@ def audit(
 
       croupier audit --limit 5 --json
     """
-    changes = ask(f"{server}/v1/audit?limit={limit}", api_key)
+    changes = ask(place(server, "audit", limit=limit), api_key)
     if as_json:
         print(json.dumps({"changes": changes}, ensure_ascii=False))
         return

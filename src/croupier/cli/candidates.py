@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import Key, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -40,7 +40,7 @@ def candidates(  # noqa: PLR0913 - the command's own options
 
       croupier candidates refresh top-button
     """
-    path = f"{server}/v1/experiments/{experiment}/candidates/{action.value}"
+    path = place(server, "experiments", experiment, "candidates", action.value)
     found = ask(path, api_key, {"dry_run": dry_run, "force": force})
     if as_json:
         print(json.dumps(found, ensure_ascii=False))

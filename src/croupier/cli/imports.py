@@ -53,12 +53,10 @@ def import_(  # noqa: PLR0913 - the command's own options
     from croupier.config.errors import ConfigError
     from croupier.config.row_files import read_table
 
-    if not api_key.isascii() or not api_key.isprintable():
-        raise ConfigError("the API key holds characters that no key has")
     if not file.is_file():
         raise ConfigError(f"{file}: no such file")
     key = key or _digest(file)
-    path = "import" if what is What.REWARDS else "arms/import"
+    path = ("import",) if what is What.REWARDS else ("arms", "import")
     door, told = Door(server, path, key, by, api_key, dry_run), Told(key)
     for chunk in chunks(read_table(file), experiment, file):
         told.add(chunk, door.send(chunk))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import Key, Server, ask, place
 from croupier.cli.options import Json
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def estimates(
       croupier estimates top-button --data shop.db --worth 0.001 --json
     """
     if data is None:
-        page = ask(f"{server}/v1/experiments/{experiment}/estimates?worth={worth!r}", api_key)
+        page = ask(place(server, "experiments", experiment, "estimates", worth=worth), api_key)
     else:
         page = _of_file(data, experiment, worth)
     if as_json:

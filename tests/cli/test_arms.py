@@ -34,6 +34,25 @@ def test_arms_are_listed_changed_and_their_history_told(
         assert "'nope' is not an arm" in refused.err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("list", "install"), "list takes no arm"),
+        (("history", "install"), "history takes no arm"),
+        (("unpin", "install"), "unpin takes no arm"),
+        (("list", "--until", "2h"), "--until goes with pin"),
+        (("pause", "install", "--until", "2h"), "--until goes with pin"),
+        (("history", "--group", "sport"), "--group goes with put"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    croupier: CommandLine, words: tuple[str, ...], said: str
+) -> None:
+    found = croupier("arms", NAME, *words)
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+
+
 def test_a_name_is_quoted_and_asks_no_other_door(croupier: CommandLine, tmp_path: Path) -> None:
     with a_house(tmp_path / "croupier.db", TOP_BUTTON) as house, listening(house) as port:
         where = ("--server", f"http://127.0.0.1:{port}/")

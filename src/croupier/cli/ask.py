@@ -8,6 +8,8 @@ import typer
 
 from croupier.config.errors import ConfigError
 
+HERE = "http://127.0.0.1:8080"
+"""Where `croupier up` listens, unless told otherwise."""
 Server = Annotated[str, typer.Option(help="Where it listens.")]
 Key = Annotated[
     str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from croupier.cli.ask import Key, Server
+from croupier.cli.ask import HERE, Key, Server
 from croupier.cli.options import Json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def import_(  # noqa: PLR0913 - the command's own options
         str, typer.Option(help="Where the file has no column `experiment`.")
     ] = "",
     key: Annotated[str, typer.Option(help="Idempotency key; else the digest of the file.")] = "",
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     by: Annotated[str, typer.Option(help="Who does it, for the history of arms.")] = "cli",
     api_key: Key = "",
     *,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask, place
+from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Worth = Annotated[
 
 def estimates(
     experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     data: File = None,
     worth: Worth = 0.0,
     api_key: Key = "",
@@ -42,6 +42,8 @@ def estimates(
 
       croupier estimates top-button --data shop.db --worth 0.001 --json
     """
+    if data is not None and server != HERE:
+        raise typer.BadParameter("--data and --server: a data file is read, or a server is asked")
     if data is None:
         page = ask(place(server, "experiments", experiment, "estimates", worth=worth), api_key)
     else:

@@ -43,6 +43,15 @@ class Trials(NamedTuple):
             "worth: leave one out"
         )
 
+    def must_have_arms(self, column: str) -> None:
+        """ConfigError where there are not two arms, which a check could compare."""
+        found = sorted(set(self.arms))
+        if len(found) < 2:
+            there = f"only {found[0]!r}" if found else "no trial"
+            raise ConfigError(
+                f"{self.file}: column {column!r}: {there}: a check compares arms with each other"
+            )
+
     def must_be_signals(self) -> None:
         """ConfigError where a column cannot be declared: by its name, or for what is in it."""
         from croupier.core.reward import Reward, Term
@@ -80,6 +89,8 @@ def read_trials(file: Path, late: str, names: list[str], arm: str) -> Trials:
     numbers: list[list[float]] = []
     arms: list[str] = []
     for line, row in enumerate(rows, 1):
+        if len(row) > len(head):
+            raise ConfigError(f"{file}: row {line}: more cells than columns")
         try:
             cells = [row[place] for place in places]
             found = [float(cell or 0.0) for cell in cells[: len(names)]]

@@ -1,6 +1,7 @@
 """croupier surrogate: a reward of early signals for a metric that comes late."""
 
 import json
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -51,15 +52,14 @@ def surrogate(
 
       croupier surrogate check new.csv --late revenue_90d --signals click=0.2,cart=1.1 --arm arm
     """
-    named = dict(_signal(each) for each in signals.split(","))
+    named = _signals(signals, task)
+    if task is Task.CHECK and not arm:
+        raise typer.BadParameter("check needs --arm")
     trials = read_trials(file, late, list(named), arm)
     if task is Task.FIT:
         _fit(trials, as_json=as_json)
         return
-    absent = [name for name, weight in named.items() if weight is None]
-    if absent or not arm:
-        wanted = f"a weight for {absent[0]}, such as {absent[0]}=0.2" if absent else "--arm"
-        raise typer.BadParameter(f"check needs {wanted}")
+    trials.must_have_arms(arm)
     left = _drifts(trials, [weight or 0.0 for weight in named.values()])
     drifted = [name for name, each in left.items() if abs(each.z) > 3]
     if as_json:
@@ -126,9 +126,29 @@ def _print_fit(found: "Surrogate", names: list[str], *, as_json: bool, signals: 
     print(line, file=sys.stderr)
 
 
+def _signals(text: str, task: Task) -> dict[str, float | None]:
+    """What --signals says: names to fit, weights of them to check."""
+    named: dict[str, float | None] = {}
+    for each in text.split(","):
+        name, weight = _signal(each)
+        if name in named:
+            raise typer.BadParameter(f"--signals: {name!r} is named twice")
+        if weight is None and task is Task.CHECK:
+            raise typer.BadParameter(f"check needs a weight for {name}, such as {name}=0.2")
+        if weight is not None and task is Task.FIT:
+            raise typer.BadParameter(f"--signals: fit finds weights itself: {name}, not {each}")
+        named[name] = weight
+    return named
+
+
 def _signal(text: str) -> tuple[str, float | None]:
-    name, equals, weight = text.strip().partition("=")
+    name, equals, said = text.strip().partition("=")
+    if not equals:
+        return name, None
     try:
-        return name, float(weight) if equals else None
+        weight = float(said)
     except ValueError:
-        raise typer.BadParameter(f"--signals: expected such as click=0.2, got {text!r}") from None
+        weight = math.nan
+    if not math.isfinite(weight):
+        raise typer.BadParameter(f"--signals: expected such as click=0.2, got {text!r}")
+    return name, weight

@@ -42,6 +42,15 @@ def test_an_arm_that_earns_in_hidden_ways_is_found_and_no_other() -> None:
     assert drifts(signals, late, WEIGHTS, arms)["b"].z > 3
 
 
+def test_an_arm_of_one_trial_is_no_drift_for_want_of_scatter() -> None:
+    """A sound one: |z| > 4.5 comes by chance once in 100,000."""
+    signals, late, arms = matured(np.random.default_rng(6), 1_000)
+    found = drifts(signals, late, WEIGHTS, [*arms[:-1], "c"])
+    assert (found["c"].trials, abs(found["c"].z) < 4.5) == (1, True)
+    two = drifts(np.zeros((2, 1)), np.array([0.0, 1.0]), np.ones(1), ["a", "b"])
+    assert two["a"].z == pytest.approx(-1.0)
+
+
 def test_a_signal_that_never_varies_is_worth_nothing() -> None:
     found = Surrogate.fit(np.ones((10, 1)), np.arange(10.0))
     assert (found.weights.tolist(), found.base) == ([0.0], 4.5)

@@ -161,10 +161,12 @@ def drifts(
         away = float(own.mean() - left.mean())
         # The mean over all holds the arm's own trials: away = share of others · (own − others).
         share = len(others) / len(left)
-        error = share * float(np.sqrt(_error2(own) + _error2(others)))
+        error = share * float(np.sqrt(_error2(own, left) + _error2(others, left)))
         found[name] = Drift(len(own), away, error, away / error if error else 0.0)
     return found
 
 
-def _error2(values: FloatArray) -> float:
-    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+def _error2(values: FloatArray, left: FloatArray) -> float:
+    """The squared standard error of a mean; one trial scatters as all of them do."""
+    scatter = values if len(values) > 1 else left
+    return float(scatter.var(ddof=1)) / len(values) if len(scatter) > 1 and len(values) else 0.0

@@ -8,6 +8,7 @@ import typer
 
 from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
+from croupier.core.figure import figure
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -126,7 +127,7 @@ def _table(page: Any) -> "Table":
             cells = [_lift(lift, once), _ends(lift, once), _ends(lift, ever), _percent(pooled)]
         best = "" if arm["best"] is None else f"{arm['best']:.1%}"
         name = arm["arm"] if arm["status"] == "active" else f"{arm['arm']} ({arm['status']})"
-        row = [name, f"{arm['n']:,}", _number(mean["value"]), _pair(mean, _number), *cells[:3]]
+        row = [name, f"{arm['n']:,}", figure(mean["value"]), _pair(mean, figure), *cells[:3]]
         table.add_row(*row, best, Text(cells[3], style="dim strike"))
     table.caption = "* where traffic goes, no verdict   ** the wrong way, to compare with"
     table.caption_justify = "left"
@@ -135,22 +136,18 @@ def _table(page: Any) -> "Table":
 
 def _lift(lift: Any, interval: Any) -> str:
     if lift["ratio"] is None:
-        return _number(interval["value"])
+        return figure(interval["value"])
     return _percent(None if interval["value"] is None else interval["value"] - 1)
 
 
 def _ends(lift: Any, interval: Any) -> str:
     if lift["ratio"] is None:
-        return _pair(interval, _number)
+        return _pair(interval, figure)
     return _pair(interval, lambda end: _percent(None if end is None else end - 1))
 
 
 def _pair(interval: Any, form: Callable[[float | None], str]) -> str:
     return f"{form(interval['low'])} … {form(interval['high'])}"
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
 
 
 def _percent(value: float | None) -> str:

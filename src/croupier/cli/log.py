@@ -99,13 +99,10 @@ def _refuse_idle(topic: str, said: list[str], *, explain: bool, more: bool) -> N
 
 
 def _must_be_declared(log: "EventLog", experiment: str | None) -> None:
-    from croupier.config.errors import ConfigError
-    from croupier.runners.declare import read_declarations
+    from croupier.runners.declare import must_be_declared, read_declarations
 
-    names = read_declarations(log).names()
-    if experiment is not None and experiment not in names:
-        expected = ", ".join(names) or "nothing: none was ever declared"
-        raise ConfigError(f"no experiment {experiment!r}, expected {expected}")
+    if experiment is not None:
+        must_be_declared(read_declarations(log), experiment)
 
 
 class _Printer:

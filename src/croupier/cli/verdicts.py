@@ -61,14 +61,12 @@ def _of_file(data: str, name: str, worth: float) -> Any:
     from croupier.apps.serve.estimates import known_of
     from croupier.config.backends import data_file, open_backends
     from croupier.core.estimate import page
-    from croupier.runners.declare import read_declarations
+    from croupier.runners.declare import must_be_declared, read_declarations
 
     backends = open_backends(data_file(data), read_only=True)
     try:
         declarations = read_declarations(backends.log)
-        if name not in declarations.names():
-            expected = ", ".join(declarations.names()) or "nothing: none was ever declared"
-            raise typer.BadParameter(f"no experiment {name!r}, expected {expected}")
+        must_be_declared(declarations, name)
         stores = backends.log, backends.states, backends.cache
         known = known_of(*stores, declarations, name)
     finally:

@@ -23,6 +23,13 @@ def read_declarations(log: EventLog) -> Declarations:
     return History(log).declarations
 
 
+def must_be_declared(declarations: Declarations, name: str) -> None:
+    """ConfigError, with the names that there are, for an experiment that was never declared."""
+    if name not in declarations.names():
+        expected = ", ".join(declarations.names()) or "nothing: none was ever declared"
+        raise ConfigError(f"no experiment {name!r}, expected {expected}")
+
+
 def declare(settings: Settings, log: EventLog, clock: Clock) -> History:
     """What was ever declared, after what the settings change has been appended."""
     history, now = History(log), clock.now()

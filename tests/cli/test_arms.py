@@ -34,7 +34,73 @@ def test_arms_are_listed_changed_and_their_history_told(
         assert "'nope' is not an arm" in refused.err
 
 
-@pytest.mark.parametrize("server", ["http://127.0.0.1:9", "nonsense"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("list", "install"), "list takes no arm"),
+        (("history", "install"), "history takes no arm"),
+        (("unpin", "install"), "unpin takes no arm"),
+        (("list", "--until", "2h"), "--until goes with pin"),
+        (("pause", "install", "--until", "2h"), "--until goes with pin"),
+        (("history", "--group", "sport"), "--group goes with put"),
+    ],
+)
+def test_what_would_be_ignored_is_refused(
+    croupier: CommandLine, words: tuple[str, ...], said: str
+) -> None:
+    found = croupier("arms", NAME, *words)
+    assert (found.code, found.out) == (2, "")
+    assert said in found.err
+
+
+def test_a_name_is_quoted_and_asks_no_other_door(croupier: CommandLine, tmp_path: Path) -> None:
+    with a_house(tmp_path / "croupier.db", TOP_BUTTON) as house, listening(house) as port:
+        where = ("--server", f"http://127.0.0.1:{port}/")
+        for name in ("é", "x?a=1", "../audit", f"{NAME}/arms#"):
+            for command in (("arms", name), ("estimates", name), ("candidates", "refresh", name)):
+                found = croupier(*command, *where)
+                assert (found.code, found.out) == (2, "")
+                said = "Not Found" if "/" in name else f"no experiment '{name}'"
+                assert said in found.err
+
+
+SECRET = "swordfish"
+
+
+@pytest.mark.parametrize(
+    "server",
+    [f"http://ana:{SECRET}@127.0.0.1:9", f"http://ana:{SECRET}@[::1", f"ftp://a:{SECRET}@h/"],
+)
+def test_a_password_in_the_server_is_refused_and_not_repeated(
+    croupier: CommandLine, tmp_path: Path, server: str
+) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text("arm,n,reward_sum\ninstall,100,5\n")
+    imported = ("import", "rewards", file, "--experiment", NAME)
+    estimated = ("estimates", NAME)
+    for command in (("arms", NAME), ("audit",), estimated, imported):
+        found = croupier(*command, "--server", server)
+        assert (found.code, found.out, len(found.err.splitlines())) == (2, "", 1)
+        assert "--server: expected http://host:port" in found.err
+        assert SECRET not in found.err
+
+
+@pytest.mark.parametrize("key", ["clé", "a b", "a\nb"])
+def test_a_key_that_cannot_be_one_is_refused_unread(
+    croupier: CommandLine, tmp_path: Path, key: str
+) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text("arm,n,reward_sum\ninstall,100,5\n")
+    imported = ("import", "rewards", file, "--experiment", NAME)
+    for command in (("arms", NAME), imported):
+        found = croupier(*command, "--api-key", key)
+        assert (found.code, key in found.err) == (2, False)
+        assert "api_key: it holds characters that no key has" in found.err
+
+
+@pytest.mark.parametrize(
+    "server", ["http://127.0.0.1:9", "nonsense", "http://h:port", "file:///etc/hosts"]
+)
 def test_a_server_that_is_not_there_is_said(croupier: CommandLine, server: str) -> None:
     found = croupier("arms", NAME, "--server", server)
     assert found.code == 2

@@ -42,7 +42,6 @@ def test_the_version_is_one_line(croupier: CommandLine) -> None:
         (["up", "--port", "http"], "valid integer"),
         (["up", "--log-level", "loud"], "'loud' is none of debug, info, warning, error"),
         (["demo", "--visitors", "5"], "100"),
-        (["replay", "--config", "croupier.toml"], "--config goes with --write"),
     ],
 )
 def test_a_wrong_word_ends_with_2_and_says_why(

@@ -39,5 +39,8 @@ def test_what_cannot_be_asked_is_said(croupier: CommandLine, shop: Path) -> None
     assert (unknown.code, "expected top-button" in unknown.err) == (2, True)
     negative = croupier("estimates", NAME, "--data", shop / "croupier.db", "--worth", -1)
     assert negative.code == 2
+    both = ("--data", shop / "croupier.db", "--server", "http://127.0.0.1:9")
+    found = croupier("estimates", NAME, *both)
+    assert (found.code, "--data and --server" in found.err) == (2, True)
     away = croupier("estimates", NAME, "--server", "http://127.0.0.1:9")
     assert (away.code, "Traceback" in away.err) == (2, False)

@@ -116,6 +116,14 @@ def test_wrong_rows_are_named_and_counted(croupier: CommandLine, tmp_path: Path)
     assert "14 rows could not be used, 4 more like these" in shown.err
 
 
+def test_a_row_longer_than_the_head_is_wrong(croupier: CommandLine, tmp_path: Path) -> None:
+    """Quotes forgotten around a name or a decimal comma move all cells behind it."""
+    rows = [*["a,1,0.5", "b,0,0.5"] * 500, *["Buy 2,1,0.5,0.5", "a,0,0.5,"] * 3]
+    told = ask(croupier, write(tmp_path / "log.csv", rows)).json()
+    assert (told["rounds"], told["wrong_rows"]) == (1000, 6)
+    assert told["wrong"][0] == "line 1002: 4 columns, expected 3"
+
+
 def test_an_unclosed_quote_swallows_no_rows(
     croupier: CommandLine, log: Path, tmp_path: Path
 ) -> None:

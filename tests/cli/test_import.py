@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from croupier.cli import sending
+from tests.apps.guarded import GUARDED, KEYS
 from tests.apps.house import NAME, TOP_BUTTON, House, a_house, arms, listening
 from tests.cli.command import CommandLine
 
@@ -99,21 +100,15 @@ def test_arms_come_with_a_name(
 
 
 def test_a_key_is_sent_as_a_bearer_token(
-    croupier: CommandLine, house: House, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    croupier: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[dict[str, str]] = []
-    real = sending._ask
-
-    def spy(url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
-        seen.append(headers)
-        return real(url, body, headers)
-
-    monkeypatch.setattr(sending, "_ask", spy)
-    monkeypatch.setenv("CROUPIER_API_KEY", "secret")
     (tmp_path / "a.csv").write_text("arm,n,reward_sum\ninstall,100,5\n")
-    words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--server", url)
-    assert croupier(*words).code == 0
-    assert seen[0]["authorization"] == "Bearer secret"
+    with a_house(tmp_path / "guarded.db", GUARDED) as house, listening(house) as port:
+        url = f"http://127.0.0.1:{port}"
+        words = ("import", "rewards", tmp_path / "a.csv", "--experiment", NAME, "--server", url)
+        assert (croupier(*words).code, "key" in croupier(*words).err) == (2, True)
+        monkeypatch.setenv("CROUPIER_API_KEY", KEYS["admin"])
+        assert croupier(*words).code == 0
 
 
 @pytest.mark.parametrize(

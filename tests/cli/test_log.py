@@ -85,7 +85,6 @@ def test_one_unit_one_decision_one_stretch_of_time(croupier: CommandLine, shop: 
     assert [each["kind"] for each in mine] == ["impression", "click"]
     tracking_id = mine[0]["decision"]["tracking_id"]
     assert lines(croupier(*words, "--tracking-id", tracking_id).out) == mine
-    assert croupier(*words, "--experiment", "nope").out == ""
     assert croupier(*words, "--since", "2999-01-01").out == ""
     assert len(lines(croupier(*words, "--since", "1000d").out)) == 20
 
@@ -96,6 +95,14 @@ def test_one_unit_one_decision_one_stretch_of_time(croupier: CommandLine, shop: 
         ("--topic", "nope"),
         ("--since", "yesterday"),
         ("--tracking-id", "xyz"),
+        ("--tracking-id", ""),
+        ("--tracking-id", "abcd"),
+        ("--topic", "arms", "--unit", "u-1"),
+        ("--topic", "arms", "--tracking-id", "00" * 15),
+        ("--topic", "observations", "--tracking-id", "00" * 15),
+        ("--experiment", "top-buton"),
+        ("--explain", "00" * 15, "--unit", "u-1"),
+        ("--explain", "00" * 15, "--follow"),
         ("--explain", "00" * 15),
         ("--explain", "zz" * 15),
         ("--explain", "token"),
@@ -108,6 +115,14 @@ def test_what_cannot_be_is_refused(
 ) -> None:
     found = croupier("log", "--data", shop / "croupier.db", *words)
     assert (found.code, found.out) == (2, "")
+
+
+def test_an_experiment_that_was_never_declared_is_said(croupier: CommandLine, shop: Path) -> None:
+    words = ("log", "--data", shop / "croupier.db", "--experiment")
+    for more in ((), ("--topic", "observations"), ("--follow",)):
+        found = croupier(*words, "top-buton", *more)
+        assert found.err == f"no experiment 'top-buton', expected {NAME}\n"
+    assert croupier(*words, NAME).out
 
 
 @pytest.mark.parametrize("toml", [TOP_BUTTON, SINGLE, SLATES], ids=["session", "none", "slate"])

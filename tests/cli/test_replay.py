@@ -108,7 +108,8 @@ def test_a_new_reward_version_is_filled_from_the_past(croupier: CommandLine, sho
     found = run(croupier, shop, "--config", shop / "croupier.toml", "--new-reward", "--write")
     assert found.code == 0
     assert stored(shop) == {(NAME, 1): (10, 5_000_000), (NAME, 2): (10, 30_000_000)}
-    assert run(croupier, shop, "--new-reward").code == 0
+    again = run(croupier, shop, "--new-reward")
+    assert (again.code, "nothing to fill" in again.out) == (0, True)
     with a_house(shop / "croupier.db", RICHER) as house:
         page = house.page()
         assert page["reward_version"] == 2
@@ -116,6 +117,26 @@ def test_a_new_reward_version_is_filled_from_the_past(croupier: CommandLine, sho
         assert sum(arm["reward_sum"] for arm in page["arms"]) == 30
         house.trial("v", "enrol")
         assert sum(arm["reward_sum"] for arm in house.settle()["arms"]) == 35
+
+
+def test_a_dry_run_shows_what_filling_would_add_and_writes_nothing(
+    croupier: CommandLine, shop: Path
+) -> None:
+    (shop / "croupier.toml").write_text(RICHER)
+    words = ("--config", shop / "croupier.toml", "--new-reward")
+    before = stored(shop)
+    with a_house(shop / "croupier.db", SINGLE):
+        dry = run(croupier, shop, *words)
+        as_json = run(croupier, shop, *words, "--json")
+    assert (dry.code, as_json.code) == (1, 1)
+    assert "sums would be added: --write does it" in dry.out
+    would = as_json.json()
+    assert would["written"] is False
+    declared = croupier("log", "--data", shop / "croupier.db", "--topic", "arms").out
+    assert "reward version 2" not in declared
+    assert stored(shop) == before
+    done = run(croupier, shop, *words, "--write", "--json")
+    assert done.json()["differences"] == would["differences"]
 
 
 def test_filling_twice_is_the_same_as_once(croupier: CommandLine, shop: Path) -> None:
@@ -216,7 +237,7 @@ def test_sums_by_group_of_units_are_counted_in_one_line(
     assert not [line for line in lines if "group." in line]
     count = int(groups.split()[1])
     assert groups == f"and {count} sums by group of units, which --json lists"
-    assert verdict == f"{len(lines) + count} sums differed and were written"
+    assert verdict == f"{len(lines) + count} sums were added"
 
 
 def test_what_an_older_version_did_not_keep_is_told_so_and_added(

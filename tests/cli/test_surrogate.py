@@ -55,6 +55,18 @@ def test_a_column_with_a_dot_in_its_name_and_one_worth_nothing(
     assert one.signals.keys() == one.reward.terms.keys() == {"page.click", "cart"}
 
 
+def test_signals_that_say_the_same_are_named_and_not_fitted(
+    croupier: CommandLine, tmp_path: Path
+) -> None:
+    cart = np.tile([0.0, 0.0, 1.0], 40)
+    file = columns(tmp_path / "t.csv", late=2 * CLICKS + cart, click=CLICKS, cart=cart, view=CLICKS)
+    asked = ("surrogate", "fit", file, "--late", "late", "--signals", "click,cart,view")
+    for more in ((), ("--json",)):
+        told = croupier(*asked, *more)
+        assert (told.code, told.out) == (1, "")
+        assert "columns 'click', 'view': each follows from the others; of 120 trials" in told.err
+
+
 def test_an_arm_that_drifts_is_named(croupier: CommandLine, matured: Path) -> None:
     asked = ("--late", "late", "--signals", "click=0.2,cart=1.1", "--arm", "arm")
     told = croupier("surrogate", "check", matured, *asked)
@@ -70,6 +82,10 @@ def test_an_arm_that_drifts_is_named(croupier: CommandLine, matured: Path) -> No
         (("check", "{}", "--late", "late", "--signals", "click"), "a weight for click"),
         (("check", "{}", "--late", "late", "--signals", "click=1"), "--arm"),
         (("check", "{}", "--late", "late", "--signals", "click=x"), "such as click=0.2"),
+        (("check", "{}", "--late", "late", "--signals", "click=nan"), "such as click=0.2"),
+        (("check", "{}", "--late", "late", "--signals", "click=-inf"), "such as click=0.2"),
+        (("check", "{}", "--late", "late", "--signals", "click=1,click=2"), "named twice"),
+        (("fit", "{}", "--late", "late", "--signals", "click=1"), "fit finds weights itself"),
         (("fit", "nowhere.csv", "--late", "late", "--signals", "click"), "no such file"),
     ],
 )
@@ -134,6 +150,24 @@ def test_a_check_of_numbers_too_large_is_refused(croupier: CommandLine, tmp_path
     told = croupier("surrogate", "check", file, *asked)
     assert (told.code, told.out) == (2, "")
     assert "column 'late': numbers up to 3e+200" in told.err
+
+
+def test_a_check_of_one_arm_cannot_tell_and_says_so(croupier: CommandLine, tmp_path: Path) -> None:
+    asked = ("--late", "late", "--signals", "click=1", "--arm", "arm")
+    for count, said in ((120, "only 'a': a check compares arms"), (0, "no trial")):
+        arm = np.full(count, "a")
+        file = columns(tmp_path / "t.csv", late=CLICKS[:count], click=CLICKS[:count], arm=arm)
+        told = croupier("surrogate", "check", file, *asked)
+        assert (told.code, told.out) == (2, "")
+        assert said in told.err
+
+
+def test_a_row_with_more_cells_than_columns_is_refused(
+    croupier: CommandLine, matured: Path
+) -> None:
+    matured.write_text(matured.read_text() + "a,1,0,0,5\n")
+    told = croupier("surrogate", "fit", matured, "--late", "late", "--signals", "click")
+    assert (told.code, "row 401: more cells than columns" in told.err) == (2, True)
 
 
 def test_where_no_signal_is_worth_anything_there_is_no_reward(

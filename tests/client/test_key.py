@@ -47,3 +47,10 @@ def test_what_cannot_be_a_key_is_refused_unread(key: str) -> None:
     with pytest.raises(ValueError, match="api_key") as refused:
         Croupier("http://127.0.0.1:9", {}, api_key=key)
     assert key not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["http://ana:swordfish@h:1", "http://ana:swordfish@h:no"])
+def test_a_password_in_the_address_is_refused_unread(url: str) -> None:
+    with pytest.raises(ValueError, match="without a user or a password") as refused:
+        Croupier(url, {})
+    assert "swordfish" not in str(refused.value)

@@ -207,7 +207,10 @@ def test_a_reward_is_changed_and_refilled_as_told(tmp_path: Path) -> None:
     (tmp_path / "croupier.toml").write_text(blocks(page, "toml")[0] + QUICK)
     look, fill, versions = blocks(page, "sh")
     assert "the next start declares: reward (reward version 2" in shell(tmp_path, look)
-    shell(tmp_path, fill)
+    dry = shell(tmp_path, fill.strip().replace(" --write", " || [ $? = 1 ]"))
+    assert "sums would be added" in dry
+    assert "reward version 2" not in shell(tmp_path, versions)
+    assert "sums were added" in shell(tmp_path, fill)
     with server(tmp_path) as url:
         found = _page(url)
         told = shell(tmp_path, versions)

@@ -10,7 +10,8 @@ from croupier.core.arms.posterior import Posterior
 from croupier.core.evaluate.estimators import ESTIMATORS
 from croupier.core.policies.registry import POLICIES
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs" / "maths"
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "docs" / "maths"
 EVALUATION = [*ESTIMATORS, "replay", "sequence", "refusals", "ratio_check", "expected_loss"]
 NAMES = [*POLICIES, *(str(each.__struct_config__.tag) for each in get_args(Posterior)), "prior"]
 NAMES += ["slates", "examination", *EVALUATION]
@@ -22,6 +23,21 @@ PARTS = ("**What for.**", "## Formula", "## When not", "## A number", "## Refere
 
 def test_everything_has_a_page_and_no_page_is_idle() -> None:
     assert sorted(page.stem for page in FOLDER.glob("*.md")) == sorted(NAMES)
+
+
+BESIDE = {"croupier.core.evaluate.ratio_check": "ratio_check", "croupier.core.evaluate.loss": "expected_loss"}
+"""What nothing in the program uses, and its page: others' published figures are checked with it."""
+
+
+def test_what_no_command_computes_is_said_to_be_so() -> None:
+    source = "\n".join(path.read_text("utf-8") for path in (ROOT / "src").rglob("*.py"))
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
+    for module, page in BESIDE.items():
+        assert f"from {module} import" not in source, f"{page} is used: say so"
+        (row,) = [line for line in index if f"(maths/{page}.md)" in line]
+        assert row.startswith("| by no command")
+        assert "No command computes it" in (FOLDER / f"{page}.md").read_text(encoding="utf-8")
+    assert [row.count("](maths/") for row in index if row.startswith("| by no command")] == [len(BESIDE)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -17,6 +17,16 @@ from tests.shape.architecture_map import PACKAGE, PAGE, ROOT, redrawn, title
 MODULE_LINES, FUNCTION_LINES, PAGE_LINES, TITLE_WIDTH = 200, 60, 150, 80
 NAMELESS = {"utils", "util", "helpers", "helper", "manager", "managers", "common", "misc"}
 CORE_MAY_IMPORT = {"croupier", "msgspec", "numpy", "scipy"}
+TECHNOLOGIES = {
+    "confluent_kafka",
+    "hiredis",
+    "pandas",
+    "psycopg",
+    "psycopg_pool",
+    "py4j",
+    "pyarrow",
+}
+TECHNOLOGIES |= {"pyspark", "redis", "sqlite3"}
 DICE = {"default_rng", "SeedSequence", "PCG64", "PCG64DXSM", "Philox", "SFC64", "MT19937"}
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -131,6 +141,23 @@ def test_the_core_needs_three_libraries_at_most() -> None:
         for name, top in sorted(imported)
         if top not in CORE_MAY_IMPORT | sys.stdlib_module_names
     ]
+
+
+def test_technologies_are_named_in_adapters_only() -> None:
+    """Without an exception: import-linter asks the same, but can be told to look away."""
+    assert not [
+        f"{name}:{node.lineno} {module}"
+        for name, tree in TREES.items()
+        if not name.startswith("src/croupier/adapters/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for module in imports(node)
+        if module.partition(".")[0] in TECHNOLOGIES
+    ]
+    contracts = {each["name"]: each for each in PYPROJECT["tool"]["importlinter"]["contracts"]}
+    contract = contracts["Technologies are named in adapters only"]
+    assert set(contract["forbidden_modules"]) == TECHNOLOGIES
+    assert "ignore_imports" not in contract
 
 
 def imports(node: ast.AST) -> list[str]:

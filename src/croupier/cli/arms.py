@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -29,7 +29,7 @@ def arms(  # noqa: PLR0913 - the command's own options
     experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
     change: Annotated[Change, typer.Argument(help="What to do.")] = Change.LIST,
     arm: Annotated[str, typer.Argument(help="The arm that it is done to.")] = "",
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     until: Annotated[
         str | None, typer.Option(help='How long a pin holds, such as "2h"; else until unpinned.')
     ] = None,
@@ -55,7 +55,8 @@ def arms(  # noqa: PLR0913 - the command's own options
 
       croupier arms top-button pin install --until 2h --by ana
     """
-    path = f"{server}/v1/experiments/{experiment}/arms"
+    _refuse_idle(change, arm, until, group)
+    path = place(server, "experiments", experiment, "arms")
     if change in (Change.LIST, Change.HISTORY):
         pages = ask(path, api_key)
         pages = pages if change is Change.HISTORY else pages[-1:]
@@ -72,6 +73,18 @@ def arms(  # noqa: PLR0913 - the command's own options
             mark = "pinned" if each["name"] == page["pinned"] else each.get("status", "active")
             group = f" ({each['group']})" if each.get("group") else ""
             print(f"  {each['number']:3} {mark:8} {each['name']}{group}")
+
+
+def _refuse_idle(change: Change, arm: str, until: str | None, group: str | None) -> None:
+    """What would be ignored was meant for something; the server refuses the rest."""
+    if arm and change in (Change.LIST, Change.HISTORY):
+        raise typer.BadParameter(f"{change.value} takes no arm: it tells of all; got {arm!r}")
+    if arm and change is Change.UNPIN:
+        raise typer.BadParameter(f"unpin takes no arm: it ends the pin that there is; got {arm!r}")
+    if until is not None and change is not Change.PIN:
+        raise typer.BadParameter("--until goes with pin")
+    if group is not None and change is not Change.PUT:
+        raise typer.BadParameter("--group goes with put")
 
 
 def _line(page: Mapping[str, Any], before: Mapping[str, Any]) -> str:

@@ -1,10 +1,15 @@
 """How commands ask a running server."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from croupier.config.errors import ConfigError
+
+HERE = "http://127.0.0.1:8080"
+"""Where `croupier up` listens, unless told otherwise."""
 Server = Annotated[str, typer.Option(help="Where it listens.")]
 Key = Annotated[
     str,
@@ -17,10 +22,59 @@ Key = Annotated[
 ]
 
 
-def ask(url: str, key: str, body: Any = None) -> Any:
-    """The decoded answer, to GET or to POST of a body; a refusal ends the command in a line."""
+class RefusedError(Exception):
+    """The server answered, and said no: with its status and its reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def place(server: str, *names: str, **asked: object) -> str:
+    """A door's URL, names quoted; ConfigError, without what may be secret, for no server.
+
+    >>> place("http://127.0.0.1:8080/", "experiments", "é/1", "arms", limit=5)
+    'http://127.0.0.1:8080/v1/experiments/%C3%A9%2F1/arms?limit=5'
+    """
+    from urllib.parse import quote, urlencode
+
+    from croupier.client.address import server_of
+
+    try:
+        server_of(server)
+    except ValueError as error:
+        raise ConfigError(f"--server: {error}") from None
+    path = "/".join(quote(name, safe="") for name in ("v1", *names))
+    return f"{server.rstrip('/')}/{path}" + (f"?{urlencode(asked)}" if asked else "")
+
+
+def ask(url: str, api_key: str, body: Any = None) -> Any:
+    """The decoded answer, to GET or to POST of a body; ConfigError, a line, for a refusal."""
+    try:
+        data = None if body is None else json.dumps(body).encode()
+        return call(url, api_key, data)
+    except RefusedError as error:
+        raise ConfigError(str(error)) from None
+    except OSError as error:
+        raise ConfigError(f"{url.partition('?')[0]}: {error}") from None
+
+
+def call(
+    url: str,
+    api_key: str,
+    data: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = 15.0,
+) -> Any:
+    """The decoded answer of `place`; RefusedError where it says no, OSError where none came.
+
+    ConfigError for a key that cannot be one, and for an answer that is not Croupier's.
+    """
     import urllib.error
     import urllib.request
+    from http.client import HTTPException
+
+    from croupier.client.key import bearer
 
     class Stay(urllib.request.HTTPRedirectHandler):
         """A key is for one server only, whatever that says of another."""
@@ -28,22 +82,28 @@ def ask(url: str, key: str, body: Any = None) -> Any:
         def redirect_request(self, *_: Any) -> None:
             return None
 
-    if not key.isascii() or not key.isprintable():
-        raise typer.BadParameter("the API key holds characters that no key has")
-    data = None if body is None else json.dumps(body).encode()
-    headers = {"authorization": f"Bearer {key}"} if key else {}
     try:
-        request = urllib.request.Request(url, data, headers)  # noqa: S310 - the user's own
-        with urllib.request.build_opener(Stay).open(request, timeout=15) as answer:
+        sent = {**(headers or {}), **bearer(api_key)}
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    request = urllib.request.Request(url, data, sent)  # noqa: S310 - http or https: see place
+    try:
+        with urllib.request.build_opener(Stay).open(request, timeout=seconds) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise typer.BadParameter(_reason(error.read(), error.reason)) from None
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(f"{url}: {getattr(error, 'reason', error)}") from None
+        raise RefusedError(error.code, _reason(error)) from None
+    except (OSError, HTTPException) as error:
+        why = getattr(error, "reason", error)
+        raise OSError(str(why) or type(error).__name__) from None
+    except ValueError:
+        raise ConfigError(f"{url.partition('?')[0]}: its answer is not one of Croupier's") from None
 
 
-def _reason(body: bytes, otherwise: str) -> str:
+def _reason(error: Any) -> str:
+    """What the server said, or else what HTTP calls it."""
+    from http.client import HTTPException
+
     try:
-        return str(json.loads(body)["error"])
-    except (ValueError, LookupError, TypeError):
-        return otherwise
+        return str(json.loads(error.read())["error"])
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return f"{error.code} {error.reason}"

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
 
 
 def audit(
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many, newest first.")] = 50,
     api_key: Key = "",
     *,
@@ -26,7 +26,7 @@ def audit(
 
       croupier audit --limit 5 --json
     """
-    changes = ask(f"{server}/v1/audit?limit={limit}", api_key)
+    changes = ask(place(server, "audit", limit=limit), api_key)
     if as_json:
         print(json.dumps({"changes": changes}, ensure_ascii=False))
         return

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -19,7 +19,7 @@ class Action(StrEnum):
 def candidates(  # noqa: PLR0913 - the command's own options
     action: Annotated[Action, typer.Argument(help="refresh: read the table now.")],
     experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     api_key: Key = "",
     *,
     dry_run: Annotated[
@@ -40,7 +40,7 @@ def candidates(  # noqa: PLR0913 - the command's own options
 
       croupier candidates refresh top-button
     """
-    path = f"{server}/v1/experiments/{experiment}/candidates/{action.value}"
+    path = place(server, "experiments", experiment, "candidates", action.value)
     found = ask(path, api_key, {"dry_run": dry_run, "force": force})
     if as_json:
         print(json.dumps(found, ensure_ascii=False))

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from croupier.core.figure import figure
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -13,7 +15,7 @@ def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
     for each in guardrails:
         console.print(
             f"\nguardrail {each['name']}: at most {each['margin']:g} {each['worse']} a trial than "
-            f"the default's {_number(each['default'])}"
+            f"the default's {figure(each['default'])}"
         )
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("arm")
@@ -23,7 +25,7 @@ def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
         for arm in (*each["arms"], *held):
             once, ever = arm["difference"], arm["difference_anytime"]
             name = f"{arm['arm']} over the holdout" if arm in held else arm["arm"]
-            row = [name, f"{arm['n']:,}", _number(arm["mean"]), _number(once["value"])]
+            row = [name, f"{arm['n']:,}", figure(arm["mean"]), figure(once["value"])]
             table.add_row(*row, _ends(once), _ends(ever), arm["stands"])
         console.print(table)
         for arm in each["arms"]:
@@ -31,9 +33,5 @@ def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
                 console.print(f"{arm['arm']} is shown no more: {arm['barred']}", style="red")
 
 
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
-
-
 def _ends(interval: Any) -> str:
-    return f"{_number(interval['low'])} … {_number(interval['high'])}"
+    return f"{figure(interval['low'])} … {figure(interval['high'])}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from croupier.cli.ask import Key, Server
+from croupier.cli.ask import HERE, Key, Server
 from croupier.cli.options import Json
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def import_(  # noqa: PLR0913 - the command's own options
         str, typer.Option(help="Where the file has no column `experiment`.")
     ] = "",
     key: Annotated[str, typer.Option(help="Idempotency key; else the digest of the file.")] = "",
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     by: Annotated[str, typer.Option(help="Who does it, for the history of arms.")] = "cli",
     api_key: Key = "",
     *,
@@ -53,12 +53,10 @@ def import_(  # noqa: PLR0913 - the command's own options
     from croupier.config.errors import ConfigError
     from croupier.config.row_files import read_table
 
-    if not api_key.isascii() or not api_key.isprintable():
-        raise ConfigError("the API key holds characters that no key has")
     if not file.is_file():
         raise ConfigError(f"{file}: no such file")
     key = key or _digest(file)
-    path = "import" if what is What.REWARDS else "arms/import"
+    path = ("import",) if what is What.REWARDS else ("arms", "import")
     door, told = Door(server, path, key, by, api_key, dry_run), Told(key)
     for chunk in chunks(read_table(file), experiment, file):
         told.add(chunk, door.send(chunk))

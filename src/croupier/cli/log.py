@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.3
 _TOPICS = ("events", "funnels", "observations", "arms")
+_LACKING = {"arms": ("--unit", "--tracking-id"), "observations": ("--tracking-id",)}
+_ID_BYTES = 15
 
 
 def log(  # noqa: PLR0913 - the command's own options
@@ -67,13 +69,15 @@ def log(  # noqa: PLR0913 - the command's own options
     """
     from croupier.runners.looking import look
 
-    if topic not in _TOPICS:
-        raise typer.BadParameter(f"{topic!r} is none of {', '.join(_TOPICS)}")
+    narrowed = {"--unit": unit, "--tracking-id": tracking_id, "--experiment": experiment}
+    said = [option for option, text in narrowed.items() if text is not None]
+    _refuse_idle(topic, said, explain=explain is not None, more=since is not None or follow)
     backends = open_to_look(data, log, states, whole=explain is not None)
     place = keys_file if is_distributed(data, log) else data
     if explain is not None:
         print_explanation(backends, place, explain, as_json=as_json)
         return
+    _must_be_declared(backends.log, experiment)
     wanted = _wanted(place, experiment, unit, tracking_id)
     ends, say = backends.log.ends(topic), _Printer(backends.log, as_json=as_json)
     begin = _millis(since, backends.clock.now()) if since else 0
@@ -81,6 +85,24 @@ def log(  # noqa: PLR0913 - the command's own options
         say(seen)
     if follow:
         _follow(look.follow(backends.log, topic, wanted, ends, _wait), say)
+
+
+def _refuse_idle(topic: str, said: list[str], *, explain: bool, more: bool) -> None:
+    """What would be ignored, or can hold of no record, was meant for something."""
+    if topic not in _TOPICS:
+        raise typer.BadParameter(f"{topic!r} is none of {', '.join(_TOPICS)}")
+    if explain and (said or more):
+        raise typer.BadParameter("--explain is of one decision: it goes with no other choice")
+    lacking = [option for option in said if option in _LACKING.get(topic, ())]
+    if lacking:
+        raise typer.BadParameter(f"{lacking[0]}: records of the topic {topic} have none")
+
+
+def _must_be_declared(log: "EventLog", experiment: str | None) -> None:
+    from croupier.runners.declare import must_be_declared, read_declarations
+
+    if experiment is not None:
+        must_be_declared(read_declarations(log), experiment)
 
 
 class _Printer:
@@ -129,7 +151,9 @@ def _wanted(
     try:
         wanted = None if tracking_id is None else bytes.fromhex(tracking_id)
     except ValueError:
-        raise typer.BadParameter("--tracking-id: expected 30 hexadecimal digits") from None
+        wanted = b""
+    if wanted is not None and len(wanted) != _ID_BYTES:
+        raise typer.BadParameter("--tracking-id: expected 30 hexadecimal digits")
     hashed = None if unit is None else hash_unit(read_keys(keys, os.environ).unit, unit)
     return Wanted(experiment, hashed, wanted)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from croupier.config.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from croupier.core.arms.panels import FloatArray
 
@@ -31,6 +31,26 @@ class Trials(NamedTuple):
         raise ConfigError(
             f"{self.file}: column {name!r}: numbers up to {most:.6g}, too large to add up"
         )
+
+    def follow(self, columns: "Sequence[int]") -> str:
+        """What to say of signals of which each follows from the others."""
+        from croupier.core.estimate.surrogate import LEAST_APART
+
+        named = ", ".join(repr(self.names[column]) for column in columns)
+        return (
+            f"{self.file}: columns {named}: each follows from the others; of {len(self.late):,} "
+            f"trials fewer than {LEAST_APART:.0f} tell it apart, so that none can say what it is "
+            "worth: leave one out"
+        )
+
+    def must_have_arms(self, column: str) -> None:
+        """ConfigError where there are not two arms, which a check could compare."""
+        found = sorted(set(self.arms))
+        if len(found) < 2:
+            there = f"only {found[0]!r}" if found else "no trial"
+            raise ConfigError(
+                f"{self.file}: column {column!r}: {there}: a check compares arms with each other"
+            )
 
     def must_be_signals(self) -> None:
         """ConfigError where a column cannot be declared: by its name, or for what is in it."""
@@ -69,6 +89,8 @@ def read_trials(file: Path, late: str, names: list[str], arm: str) -> Trials:
     numbers: list[list[float]] = []
     arms: list[str] = []
     for line, row in enumerate(rows, 1):
+        if len(row) > len(head):
+            raise ConfigError(f"{file}: row {line}: more cells than columns")
         try:
             cells = [row[place] for place in places]
             found = [float(cell or 0.0) for cell in cells[: len(names)]]

@@ -10,6 +10,8 @@ import typer
 from croupier.cli.options import Data, Json
 
 if TYPE_CHECKING:
+    from croupier.config.backends import Backends
+    from croupier.core.declarations import Declarations
     from croupier.ports import Commit
     from croupier.runners.replay import Difference, Replay
 
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
 def replay(
     data: Data = "croupier.db",
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="With --write: declare this file first.")
+        Path | None,
+        typer.Option("--config", "-c", help="Declare this file first, for good with --write only."),
     ] = None,
     *,
     new_reward: Annotated[
@@ -32,28 +35,25 @@ def replay(
 
     Without --write it changes nothing and may run beside the server; exit code 1 tells that the
     sums differ. After a change of `reward`, --new-reward --write fills the new reward version
-    from the past.
+    from the past; without --write it shows what would be added.
 
     Examples:
       croupier replay --data shop.db
+
+      croupier replay --data shop.db --config shop.toml --new-reward
 
       croupier replay --data shop.db --config shop.toml --new-reward --write
     """
     from croupier.config.backends import data_file, open_backends
     from croupier.config.errors import ConfigError
-    from croupier.config.settings import Settings, load_settings
-    from croupier.runners.declare import declare
     from croupier.runners.replay import Replay
 
-    if config and not write:
-        raise typer.BadParameter("--config goes with --write")
     file = data_file(data)
     if not file.exists():
         raise ConfigError(f"{file}: no such data file")
     backends = open_backends(file, read_only=not write)
     try:
-        settings = load_settings(config) if config else Settings(experiments=())
-        declarations = declare(settings, backends.log, backends.clock).declarations
+        declarations = _declared(config, backends, write=write)
         again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
         commit, differing, whole = _filled(again) if new_reward else _checked(again)
         if write and not whole and not new_reward:
@@ -62,9 +62,24 @@ def replay(
             backends.states.commit(commit)
     finally:
         backends.close()
-    _report(again.entries, differing, whole=whole, write=write, as_json=as_json)
+    if as_json:
+        _print_json(again.entries, differing, whole=whole, write=write)
+    else:
+        print(f"\n{again.entries:,} entries read" + ("" if whole else ", the first were trimmed"))
+        _print_sums(differing)
+        print((_of_filling if new_reward else _of_checking)(differing, write=write))
     if differing and not write:
         raise typer.Exit(1)
+
+
+def _declared(config: Path | None, backends: "Backends", *, write: bool) -> "Declarations":
+    from croupier.config.settings import Settings, load_settings
+    from croupier.runners.declare import declare, declared_with
+
+    settings = load_settings(config) if config else Settings(experiments=())
+    if write:
+        return declare(settings, backends.log, backends.clock).declarations
+    return declared_with(settings, backends.log, backends.clock)
 
 
 def _filled(again: "Replay") -> "tuple[Commit, list[Difference], bool]":
@@ -89,26 +104,30 @@ def _show(entries: int) -> None:
         print(f"\r{entries:,} entries read", end="", file=sys.stderr, flush=True)
 
 
-def _report(
-    entries: int, differing: "list[Difference]", *, whole: bool, write: bool, as_json: bool
-) -> None:
+def _print_json(entries: int, differing: "list[Difference]", *, whole: bool, write: bool) -> None:
     rows = [
         each.key._asdict() | {"stored": each.stored._asdict(), "rebuilt": each.rebuilt._asdict()}
         for each in differing
     ]
-    if as_json:
-        found = {"entries": entries, "whole": whole, "written": write}
-        print(json.dumps(found | {"differences": rows}))
-        return
-    trimmed = "" if whole else ", the first were trimmed"
-    print(f"\n{entries:,} entries read{trimmed}")
-    _print_sums(differing)
-    verdict = "the stored sums are what the log says"
-    if differing:
-        verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
-        if not write and all(map(_is_new, differing)):
-            verdict += ", all of kinds that an older Croupier did not keep: --write adds them"
-    print(verdict)
+    found = {"entries": entries, "whole": whole, "written": write}
+    print(json.dumps(found | {"differences": rows}))
+
+
+def _of_filling(differing: "list[Difference]", *, write: bool) -> str:
+    if not differing:
+        return "nothing to fill: no newer reward, or its past has been added"
+    return f"{len(differing)} sums " + (
+        "were added" if write else "would be added: --write does it"
+    )
+
+
+def _of_checking(differing: "list[Difference]", *, write: bool) -> str:
+    if not differing:
+        return "the stored sums are what the log says"
+    verdict = f"{len(differing)} sums differed" + (" and were written" if write else "")
+    if not write and all(map(_is_new, differing)):
+        verdict += ", all of kinds that an older Croupier did not keep: --write adds them"
+    return verdict
 
 
 def _is_new(each: "Difference") -> bool:

@@ -2,16 +2,13 @@
 
 import csv
 import io
-import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
+from croupier.cli.ask import RefusedError, call, place
 from croupier.config.errors import ConfigError
 
 _ROWS, _TRIES, _SECONDS, _PAUSE = 500, 5, 30, 0.1
@@ -110,8 +107,8 @@ def chunks(table: Iterator[list[str]], experiment: str, file: Path) -> Iterator[
 class Door(NamedTuple):
     """Where chunks are sent, as what, and by whom."""
 
-    url: str
-    path: str
+    server: str
+    path: tuple[str, ...]
     key: str
     by: str
     api_key: str
@@ -119,47 +116,24 @@ class Door(NamedTuple):
 
     def send(self, chunk: Chunk) -> dict[str, Any]:
         """The answer to one chunk; sent again where none came, which the key makes harmless."""
-        door = f"{self.url}/v1/experiments/{quote(chunk.experiment, safe='')}/{self.path}"
+        names = ("experiments", chunk.experiment, *self.path)
+        door = place(self.server, *names)
+        asked = place(self.server, *names, dry_run=str(self.dry_run).lower(), by=self.by)
         headers = {"content-type": "text/csv", "idempotency-key": self.key}
-        if self.api_key:
-            headers["authorization"] = f"Bearer {self.api_key}"
-        asked = f"{door}?dry_run={str(self.dry_run).lower()}&by={quote(self.by)}"
         for tried in range(1, _TRIES + 1):
             try:
-                return _ask(asked, chunk.body, headers)
-            except urllib.error.HTTPError as error:
-                if error.code not in {429, 502, 503, 504} or tried == _TRIES:
-                    raise ConfigError(f"{door}: {_reason(error)}") from None
-            except ValueError as error:
-                raise ConfigError(f"{door}: {error}") from None
+                return dict(call(asked, self.api_key, chunk.body, headers, _SECONDS))
+            except RefusedError as error:
+                if error.status not in {429, 502, 503, 504} or tried == _TRIES:
+                    raise ConfigError(f"{door}: {error}") from None
             except OSError as error:
                 if tried == _TRIES:
                     raise ConfigError(
-                        f"{door}: {getattr(error, 'reason', error)}; send the same again with "
+                        f"{door}: {error}; send the same again with "
                         f"--key {self.key}: what has arrived is not counted twice"
                     ) from None
             time.sleep(_PAUSE * 2**tried)
         raise AssertionError("the last try answers or raises")
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """A key is for one server only, whatever that says of another."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _ask(url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - the user's own
-    with urllib.request.build_opener(_Stay).open(request, timeout=_SECONDS) as answer:
-        return dict(json.load(answer))
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        return str(json.loads(error.read())["error"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{error.code} {error.reason}"
 
 
 def _estimate(n: float, r: float) -> dict[str, Any]:

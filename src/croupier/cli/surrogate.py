@@ -1,6 +1,7 @@
 """croupier surrogate: a reward of early signals for a metric that comes late."""
 
 import json
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -44,22 +45,21 @@ def surrogate(
     closed. The lines go into the declaration: what is published is then as unsure as the weights
     are. The check takes later trials: an arm whose late metric is not what its signals promise
     (|z| > 3) is being rewarded wrongly, and the exit code is 1. So it is where a fit finds no
-    signal that is worth anything.
+    signal that is worth anything, or one that follows from the others.
 
     Examples:
       croupier surrogate fit trials.csv --late revenue_90d --signals click,cart
 
       croupier surrogate check new.csv --late revenue_90d --signals click=0.2,cart=1.1 --arm arm
     """
-    named = dict(_signal(each) for each in signals.split(","))
+    named = _signals(signals, task)
+    if task is Task.CHECK and not arm:
+        raise typer.BadParameter("check needs --arm")
     trials = read_trials(file, late, list(named), arm)
     if task is Task.FIT:
         _fit(trials, as_json=as_json)
         return
-    absent = [name for name, weight in named.items() if weight is None]
-    if absent or not arm:
-        wanted = f"a weight for {absent[0]}, such as {absent[0]}=0.2" if absent else "--arm"
-        raise typer.BadParameter(f"check needs {wanted}")
+    trials.must_have_arms(arm)
     left = _drifts(trials, [weight or 0.0 for weight in named.values()])
     drifted = [name for name, each in left.items() if abs(each.z) > 3]
     if as_json:
@@ -87,13 +87,16 @@ def _drifts(trials: Trials, weights: list[float]) -> "Mapping[str, Drift]":
 def _fit(trials: Trials, *, as_json: bool) -> None:
     import numpy as np
 
-    from croupier.core.estimate.surrogate import Surrogate
+    from croupier.core.estimate.surrogate import CollinearError, Surrogate
 
     trials.must_be_signals()
     trials = as_counted(trials)
     with np.errstate(all="ignore"):  # what overflows is refused below
         try:
             found = Surrogate.fit(trials.signals, trials.late)
+        except CollinearError as error:
+            print(trials.follow(error.columns), file=sys.stderr)
+            raise typer.Exit(1) from None
         except ValueError as error:
             raise typer.BadParameter(f"{trials.file}: {error}") from None
     fitted = [found.base, found.explained, *found.weights, *found.errors, *found.middle]
@@ -123,9 +126,29 @@ def _print_fit(found: "Surrogate", names: list[str], *, as_json: bool, signals: 
     print(line, file=sys.stderr)
 
 
+def _signals(text: str, task: Task) -> dict[str, float | None]:
+    """What --signals says: names to fit, weights of them to check."""
+    named: dict[str, float | None] = {}
+    for each in text.split(","):
+        name, weight = _signal(each)
+        if name in named:
+            raise typer.BadParameter(f"--signals: {name!r} is named twice")
+        if weight is None and task is Task.CHECK:
+            raise typer.BadParameter(f"check needs a weight for {name}, such as {name}=0.2")
+        if weight is not None and task is Task.FIT:
+            raise typer.BadParameter(f"--signals: fit finds weights itself: {name}, not {each}")
+        named[name] = weight
+    return named
+
+
 def _signal(text: str) -> tuple[str, float | None]:
-    name, equals, weight = text.strip().partition("=")
+    name, equals, said = text.strip().partition("=")
+    if not equals:
+        return name, None
     try:
-        return name, float(weight) if equals else None
+        weight = float(said)
     except ValueError:
-        raise typer.BadParameter(f"--signals: expected such as click=0.2, got {text!r}") from None
+        weight = math.nan
+    if not math.isfinite(weight):
+        raise typer.BadParameter(f"--signals: expected such as click=0.2, got {text!r}")
+    return name, weight

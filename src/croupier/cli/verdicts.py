@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from croupier.cli.ask import Key, Server, ask
+from croupier.cli.ask import HERE, Key, Server, ask, place
 from croupier.cli.options import Json
+from croupier.core.figure import figure
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +25,7 @@ Worth = Annotated[
 
 def estimates(
     experiment: Annotated[str, typer.Argument(help="The name of the experiment.")],
-    server: Server = "http://127.0.0.1:8080",
+    server: Server = HERE,
     data: File = None,
     worth: Worth = 0.0,
     api_key: Key = "",
@@ -42,8 +43,10 @@ def estimates(
 
       croupier estimates top-button --data shop.db --worth 0.001 --json
     """
+    if data is not None and server != HERE:
+        raise typer.BadParameter("--data and --server: a data file is read, or a server is asked")
     if data is None:
-        page = ask(f"{server}/v1/experiments/{experiment}/estimates?worth={worth!r}", api_key)
+        page = ask(place(server, "experiments", experiment, "estimates", worth=worth), api_key)
     else:
         page = _of_file(data, experiment, worth)
     if as_json:
@@ -58,14 +61,12 @@ def _of_file(data: str, name: str, worth: float) -> Any:
     from croupier.apps.serve.estimates import known_of
     from croupier.config.backends import data_file, open_backends
     from croupier.core.estimate import page
-    from croupier.runners.declare import read_declarations
+    from croupier.runners.declare import must_be_declared, read_declarations
 
     backends = open_backends(data_file(data), read_only=True)
     try:
         declarations = read_declarations(backends.log)
-        if name not in declarations.names():
-            expected = ", ".join(declarations.names()) or "nothing: none was ever declared"
-            raise typer.BadParameter(f"no experiment {name!r}, expected {expected}")
+        must_be_declared(declarations, name)
         stores = backends.log, backends.states, backends.cache
         known = known_of(*stores, declarations, name)
     finally:
@@ -124,7 +125,7 @@ def _table(page: Any) -> "Table":
             cells = [_lift(lift, once), _ends(lift, once), _ends(lift, ever), _percent(pooled)]
         best = "" if arm["best"] is None else f"{arm['best']:.1%}"
         name = arm["arm"] if arm["status"] == "active" else f"{arm['arm']} ({arm['status']})"
-        row = [name, f"{arm['n']:,}", _number(mean["value"]), _pair(mean, _number), *cells[:3]]
+        row = [name, f"{arm['n']:,}", figure(mean["value"]), _pair(mean, figure), *cells[:3]]
         table.add_row(*row, best, Text(cells[3], style="dim strike"))
     table.caption = "* where traffic goes, no verdict   ** the wrong way, to compare with"
     table.caption_justify = "left"
@@ -133,22 +134,18 @@ def _table(page: Any) -> "Table":
 
 def _lift(lift: Any, interval: Any) -> str:
     if lift["ratio"] is None:
-        return _number(interval["value"])
+        return figure(interval["value"])
     return _percent(None if interval["value"] is None else interval["value"] - 1)
 
 
 def _ends(lift: Any, interval: Any) -> str:
     if lift["ratio"] is None:
-        return _pair(interval, _number)
+        return _pair(interval, figure)
     return _pair(interval, lambda end: _percent(None if end is None else end - 1))
 
 
 def _pair(interval: Any, form: Callable[[float | None], str]) -> str:
     return f"{form(interval['low'])} … {form(interval['high'])}"
-
-
-def _number(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
 
 
 def _percent(value: float | None) -> str:

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Mapping
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import finalize
 
 from croupier.client import processes
+from croupier.client.address import server_of
 from croupier.client.dial import Dial, left
 from croupier.client.key import with_key
 from croupier.client.messages import Answer, CallError
@@ -33,14 +33,12 @@ class Wire:
         tls: ssl.SSLContext | None,
         api_key: str | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-            raise ValueError(f"expected http://host:port or https://host:port, got {url!r}")
+        parts = server_of(url)
         self.url = url.rstrip("/")
         self._path = parts.path.rstrip("/")
         secure = parts.scheme == "https"
         context = (tls or ssl.create_default_context()) if secure else None
-        self._dial = Dial(parts.hostname, parts.port or (443 if secure else 80), context)
+        self._dial = Dial(parts.hostname or "", parts.port or (443 if secure else 80), context)
         lines = {"host": parts.netloc, "content-type": "application/json"}
         lines |= with_key(headers, api_key)
         self._head = "".join(f"{_plain(name)}: {_plain(lines[name])}\r\n" for name in lines)

@@ -12,13 +12,14 @@ from croupier.adapters.sqlite import (
     SqliteSnapshots,
     SqliteState,
     Writer,
+    verify,
 )
 from croupier.adapters.stories import StoryFile
 from croupier.clock import Clock
 from croupier.config.errors import ConfigError
 from croupier.ports import EventLog, OpenStories, SnapshotCache, StateStore
 
-__all__ = ["Backends", "DataFileError", "open_backends"]
+__all__ = ["Backends", "DataFileError", "open_backends", "verify"]
 
 
 class Backends(NamedTuple):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import NamedTuple
 
 from croupier.apps.candidates.rows import read_rows
 from croupier.clock import Clock
-from croupier.config.backends import Backends, DataFileError, open_backends
+from croupier.config.backends import Backends, DataFileError, open_backends, verify
 from croupier.config.candidates import open_table
 from croupier.config.errors import ConfigError
 from croupier.config.keys import TOKEN_KEYS, load_keys
@@ -101,15 +100,12 @@ def _keys(data: Path) -> Finding:
 
 
 def _integrity(data: Path) -> Finding:
-    connection = sqlite3.connect(f"{data.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        answer = str(error)
-    finally:
-        connection.close()
+        verify(data, quick=True)
+    except DataFileError as error:
+        return Finding("data file", ok=False, detail=str(error))
     size = data.stat().st_size / 2**20
-    return Finding("data file", ok=answer == "ok", detail=f"{data}: {size:.1f} MiB, {answer}")
+    return Finding("data file", ok=True, detail=f"{data}: {size:.1f} MiB, ok")
 
 
 def _learning(backends: Backends, settings: Settings | None) -> Iterator[Finding]:

@@ -23,26 +23,49 @@ def read_declarations(log: EventLog) -> Declarations:
     return History(log).declarations
 
 
+def must_be_declared(declarations: Declarations, name: str) -> None:
+    """ConfigError, with the names that there are, for an experiment that was never declared."""
+    if name not in declarations.names():
+        expected = ", ".join(declarations.names()) or "nothing: none was ever declared"
+        raise ConfigError(f"no experiment {name!r}, expected {expected}")
+
+
 def declare(settings: Settings, log: EventLog, clock: Clock) -> History:
     """What was ever declared, after what the settings change has been appended."""
     history, now = History(log), clock.now()
-    declarations = history.declarations
     for spec in settings.experiments:
-        new = spec.candidates is not None and spec.name not in declarations.names()
-        first = _first_arms(spec, Path(settings.folder), now) if new else {}
-        changes = list(declarations.changes(spec, now, first))
-        for record in changes:
-            if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
-                raise ConfigError(
-                    f'experiment "{spec.name}": arms: {len(record.arms)} arms were ever declared, '
-                    f"numbers end at {MOST_ARMS}: continue under a new name"
-                )
+        changes = _changes(spec, Path(settings.folder), history.declarations, now)
         if changes:
             log.append(ARMS, [codec.encode(record) for record in changes]).result()
             history.follow()
         for record in changes:
             _LOG.info("%s: declared %s", spec.name, _in_words(record))
     return history
+
+
+def declared_with(settings: Settings, log: EventLog, clock: Clock) -> Declarations:
+    """What would be declared once the settings were; nothing is appended."""
+    declarations, now = read_declarations(log), clock.now()
+    for spec in settings.experiments:
+        for record in _changes(spec, Path(settings.folder), declarations, now):
+            declarations.apply(record)
+    return declarations
+
+
+def _changes(
+    spec: Experiment, folder: Path, declarations: Declarations, now: int
+) -> list[Declaration | ArmSet]:
+    """The records that make `spec` the current declaration; ConfigError where there can be none."""
+    new = spec.candidates is not None and spec.name not in declarations.names()
+    first = _first_arms(spec, folder, now) if new else {}
+    changes = list(declarations.changes(spec, now, first))
+    for record in changes:
+        if isinstance(record, ArmSet) and len(record.arms) > MOST_ARMS:
+            raise ConfigError(
+                f'experiment "{spec.name}": arms: {len(record.arms)} arms were ever declared, '
+                f"numbers end at {MOST_ARMS}: continue under a new name"
+            )
+    return changes
 
 
 def _first_arms(spec: Experiment, folder: Path, now: int) -> dict[str, str]:

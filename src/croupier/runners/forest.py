@@ -6,6 +6,7 @@ from math import ceil, floor, log10
 from typing import NamedTuple
 
 from croupier.core.evaluate.answer import Answer, Estimate
+from croupier.core.figure import figure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _ROW = 880, 150, 250, 84, 38
 _COLOUR, _LOGGED, _LINES = "#0072b2", "#8c8c8c", 104
@@ -118,7 +119,7 @@ def _row(name: str, estimate: Estimate, scale: _Scale, y: float) -> list[str]:
     if estimate.low is not None or estimate.high is not None:
         low = scale.low if estimate.low is None else estimate.low
         high = scale.high if estimate.high is None else estimate.high
-        ends = (_end(estimate.low), _end(estimate.high))
+        ends = (figure(estimate.low), figure(estimate.high))
         said += f"  [{ends[0]}, {ends[1]}]"
         parts.append(
             f'<line stroke="{colour}" stroke-width="3" stroke-linecap="round" '
@@ -129,10 +130,6 @@ def _row(name: str, estimate: Estimate, scale: _Scale, y: float) -> list[str]:
         f'<circle cx="{scale.x(estimate.value):.1f}" cy="{y}" r="6" fill="{colour}"/>',
         f'<text x="{_WIDTH - _RIGHT + 16}" y="{y + 4}">{said}</text>',
     ]
-
-
-def _end(value: float | None) -> str:
-    return "?" if value is None else f"{value:.4g}"
 
 
 def _wrapped(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """All three ports in one SQLite file: the embedded default."""
 
-from croupier.adapters.sqlite.backup import back_up, put_in_place
+from croupier.adapters.sqlite.backup import back_up, put_in_place, verify
 from croupier.adapters.sqlite.file import DataFileError, Reader
 from croupier.adapters.sqlite.log import SqliteLog
 from croupier.adapters.sqlite.snapshots import SqliteSnapshots
@@ -16,4 +16,5 @@ __all__ = [
     "Writer",
     "back_up",
     "put_in_place",
+    "verify",
 ]

@@ -60,7 +60,7 @@ class RoleTable:
         return all(any(name in header for name in self._names(role)) for role in self._needed)
 
     def read(self, refused: RefusedRows) -> Iterator[tuple[int, Row]]:
-        """Each row and its line; too short ones are `refused`, and those that hold others.
+        """Each row and its line; `refused` are those of another length, and those that hold others.
 
         Raises UnreadableFileError when it is no such table.
         """
@@ -73,7 +73,7 @@ class RoleTable:
             if lines > 1 and (held := _rows_in(row, len(header), numbers)):
                 told = f"a quoted text of {lines:,} lines, {held:,} of which look like rows"
                 refused.refuse(line, "", f"{told}: is a quote not closed?", rows=lines)
-            elif len(row) < most:
+            elif not most <= len(row) <= len(header):  # of a longer one, who knows what moved?
                 refused.refuse(line, "", f"{len(row)} columns, expected {len(header)}")
             else:
                 yield line, _row(row, places)

@@ -4,12 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.signals import Doubt, Signal
 
 RIDGE = 1.0
 """Trials of evidence that each signal is worth nothing; it matters while there are few."""
+LEAST_APART = 10.0
+"""Trials in which a signal must differ from what the others say of it, N(1 − R²), at least."""
+_ROUNDING = 1e-12
+
+
+class CollinearError(ValueError):
+    """Signals that follow from the others: no trials can say which of them is worth what."""
+
+    def __init__(self, columns: Sequence[int], trials: int) -> None:
+        self.columns = tuple(columns)
+        which = ", ".join(map(str, columns))
+        super().__init__(
+            f"signals {which}: each follows from the others in these {trials:,} trials "
+            f"(fewer than {LEAST_APART:.0f} of them tell it apart)"
+        )
 
 
 class Surrogate(NamedTuple):
@@ -61,7 +77,8 @@ class Surrogate(NamedTuple):
         With X the signals less their means, each in units of its own deviation, and y likewise
         less its mean: b = (XᵀX + λI)⁻¹ Xᵀy, and errors by the sandwich
         (XᵀX + λI)⁻¹ (Σ e² x xᵀ) (XᵀX + λI)⁻¹ N/(N − k − 1), which does not ask that late metrics
-        scatter alike. A signal that never varies has weight 0.
+        scatter alike. A signal that never varies has weight 0. One that follows from the others
+        is refused: along what they share only the ridge decides, which has no error.
 
         >>> x = np.array([[0.0], [1.0]] * 500)
         >>> found = Surrogate.fit(x, 0.1 + 0.2 * x[:, 0] + np.tile([0.05, 0.05, -0.05, -0.05], 250))
@@ -70,6 +87,7 @@ class Surrogate(NamedTuple):
 
         Raises:
             ValueError: if there are not at least two trials more than signals.
+            CollinearError: if some follow from the others.
 
         Source: Athey, Chetty, Imbens & Kang 2019, The Surrogate Index; Hoerl & Kennard 1970; White
         1980.
@@ -78,8 +96,11 @@ class Surrogate(NamedTuple):
         if trials < kinds + 2:
             raise ValueError(f"{kinds} signals need at least {kinds + 2} matured trials")
         means, deviations = signals.mean(axis=0), signals.std(axis=0)
-        scale = np.where(deviations > 0, deviations, 1.0)
-        x, y = (signals - means) / scale, late - late.mean()
+        varies = deviations > _ROUNDING * np.abs(means)
+        scale = np.where(varies, deviations, 1.0)
+        x, y = np.where(varies, (signals - means) / scale, 0.0), late - late.mean()
+        if columns := _collinear(x, varies):
+            raise CollinearError(columns, trials)
         inverse = np.linalg.inv(x.T @ x + RIDGE * np.eye(kinds))
         b = inverse @ (x.T @ y)
         e = y - x @ b
@@ -90,6 +111,20 @@ class Surrogate(NamedTuple):
         explained = 1.0 - float(e @ e) / whole if whole else 0.0
         base = float(late.mean() - means @ weights)
         return cls(base, weights, errors, explained, trials, means, covariance)
+
+
+def _collinear(x: FloatArray, varies: NDArray[np.bool_]) -> list[int]:
+    """The columns of which N(1 − R²) is too small, x in units of its deviations.
+
+    1 − R² of a column on the others is 1/(C⁻¹)ⱼⱼ, C the correlations: Σ vⱼᵢ²/λᵢ, inverted.
+    """
+    among = np.flatnonzero(varies & np.isfinite(x).all(axis=0))
+    if len(among) < 2:
+        return []
+    trials = len(x)
+    size, directions = np.linalg.eigh(x[:, among].T @ x[:, among] / trials)
+    apart = trials / (directions**2 / np.maximum(size, _ROUNDING)).sum(axis=1)
+    return [int(column) for column in among[apart < LEAST_APART]]
 
 
 class Drift(NamedTuple):
@@ -126,10 +161,12 @@ def drifts(
         away = float(own.mean() - left.mean())
         # The mean over all holds the arm's own trials: away = share of others · (own − others).
         share = len(others) / len(left)
-        error = share * float(np.sqrt(_error2(own) + _error2(others)))
+        error = share * float(np.sqrt(_error2(own, left) + _error2(others, left)))
         found[name] = Drift(len(own), away, error, away / error if error else 0.0)
     return found
 
 
-def _error2(values: FloatArray) -> float:
-    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+def _error2(values: FloatArray, left: FloatArray) -> float:
+    """The squared standard error of a mean; one trial scatters as all of them do."""
+    scatter = values if len(values) > 1 else left
+    return float(scatter.var(ddof=1)) / len(values) if len(scatter) > 1 and len(values) else 0.0

@@ -1,4 +1,4 @@
-"""Expected loss: what choosing an arm now would cost."""
+"""Expected loss, to compare with tools that stop by it; no command does."""
 
 import numpy as np
 from scipy import special

@@ -1,4 +1,4 @@
-"""Do counts agree with shares that never change; do two means differ."""
+"""Sample ratios and z as others publish them, to compare with; no command does."""
 
 from typing import NamedTuple
 

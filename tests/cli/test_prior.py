@@ -19,11 +19,13 @@ def run(croupier: CommandLine, shop: Path, *words: object) -> Outcome:
 
 
 def learned(folder: Path, toml: str) -> Path:
-    """A folder with a data file in which ten trials were learned."""
-    name = parse_settings(toml).experiments[0].name
+    """A folder with a data file in which ten trials were learned, mixed ones of each arm."""
+    spec = parse_settings(toml).experiments[0]
+    name = spec.name
     with a_house(folder / "croupier.db", toml) as house:
         for number in range(10):
-            house.trial(f"u-{number}", *(["click"] if number % 2 else []), name=name)
+            clicks = ["click"] if number % 2 else []
+            house.trial(f"u-{number}", *clicks, name=name, eligible=[spec.arms[number % 3]])
         house.settle(name)
     return folder
 

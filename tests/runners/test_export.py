@@ -17,9 +17,10 @@ from croupier.core.columns import Column
 from croupier.core.duration import DAY
 from croupier.core.records import Event
 from croupier.ports import EVENTS, FUNNELS, OBSERVATIONS
-from croupier.runners.export.days import Files, Span, Written, day_of, day_text
+from croupier.runners.export.days import Files, Sheet, Span, Written, day_of, day_text
 from croupier.runners.export.everything import WHAT, Export
 from tests.apps.house import NAME, SINGLE, House, a_house, arms
+from tests.full_disk import no_file_longer_than
 
 ALWAYS = Span()
 BANNER = SINGLE.replace(NAME, "banner")
@@ -229,3 +230,20 @@ def test_what_breaks_off_leaves_no_half_file(
         Export(backends, Files(tmp_path, Breaking), (), ALWAYS).run(["log"])
     assert begun
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("room", [2, 500])
+def test_a_table_without_room_leaves_no_draft(tmp_path: Path, room: int) -> None:
+    """The disk is full at the first bytes of a file, or in the middle of it."""
+    sheet = Sheet("x", (Column("a", "whole", "a number"),))
+
+    def write() -> None:
+        with Files(tmp_path, open_tables()).day(0) as day:
+            for number in range(1_000):
+                day.add(sheet, NAME, (number,))
+
+    with pytest.raises(OSError, match="too large"), no_file_longer_than(room):
+        write()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    write()
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [f"{NAME}.parquet"]

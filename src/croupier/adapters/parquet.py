@@ -58,12 +58,12 @@ class ParquetTable:
             self._draft.replace(self._path)
 
     def discard(self) -> None:
-        """Delete what was written."""
+        """Delete what was written: the draft is there even where its first bytes found no room."""
         if self._writer is not None:
             with suppress(OSError):
                 self._writer.close()
-            with suppress(OSError):
-                self._draft.unlink()
+        with suppress(OSError):
+            self._draft.unlink()
 
     def _flush(self) -> None:
         if self._writer is None:

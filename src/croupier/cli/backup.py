@@ -5,11 +5,14 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from croupier.cli.options import DATA, Data, Json
+
+if TYPE_CHECKING:
+    from croupier.config.backups import Restored
 
 _LOG = "CROUPIER_LOG"
 
@@ -65,15 +68,27 @@ def restore(
     from croupier.config.backups import restore as put_back
 
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    made, aside = put_back(source.absolute(), _file(data), f".before-{now}")
+    made = put_back(source.absolute(), _file(data), f".before-{now}")
     if as_json:
-        copied = None if made.keys is None else str(made.keys)
-        kept = [str(file) for file in aside]
-        print(json.dumps({"data": str(made.data), "keys": copied, "set_aside": kept}))
+        there = None if made.keys is None else str(made.keys)
+        kept = [str(file) for file in made.aside]
+        told = {"keys": there, "keys_restored": made.own, "set_aside": kept}
+        print(json.dumps({"data": str(made.data)} | told))
         return
-    print(f"{made.data}: restored" + (", with its keys" if made.keys else "; its keys stay"))
-    for file in aside:
+    print(f"{made.data}: restored{_of_keys(made)}")
+    for file in made.aside:
         print(f"set aside: {file}")
+
+
+def _of_keys(made: "Restored") -> str:
+    if made.own:
+        return ", with its keys"
+    if made.keys is not None:
+        return "; the backup has no keys: those that were there stay"
+    return (
+        f", without keys: the backup has none, and there is no {made.data}.keys. Put that file "
+        "there before you start the server, unless its keys come from the environment"
+    )
 
 
 def _file(data: str) -> Path:

@@ -1,13 +1,12 @@
 """Backups of one machine's state: the data file with its keys, there and back."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 from croupier.adapters.sqlite import back_up, put_in_place
 from croupier.config.errors import ConfigError
+from croupier.config.whole_file import put_whole
 
 KEYS = ".keys"
 
@@ -17,6 +16,18 @@ class Backup(NamedTuple):
 
     data: Path
     keys: Path | None
+
+
+class Restored(NamedTuple):
+    """What was put back, and set aside: `keys` are those that are there now, if there are any.
+
+    `own` says whether they are the backup's.
+    """
+
+    data: Path
+    keys: Path | None
+    own: bool
+    aside: list[Path]
 
 
 def make_backup(
@@ -32,7 +43,10 @@ def make_backup(
     target = to / data.name if to.is_dir() else to
     if not target.parent.is_dir():
         raise ConfigError(f"{target.parent}: no such folder")
-    copied = _copy_keys(data, target) if keys else None
+    copied = None
+    if keys and (secret := _read_keys(data)) is not None:
+        copied = _keys_of(target)
+        put_whole(copied, secret, mode=0o600)
     try:
         back_up(data, target, show)
     except BaseException:
@@ -42,38 +56,35 @@ def make_backup(
     return Backup(target, copied)
 
 
-def restore(backup: Path, data: Path, aside: str) -> tuple[Backup, list[Path]]:
+def restore(backup: Path, data: Path, aside: str) -> Restored:
     """Put a backup in the place of `data`; what stood there is kept as `data` + `aside`.
 
-    Keys are restored where the backup has some; else those that are there stay.
+    Keys are restored where the backup has some; else those that are there stay. There is no moment
+    without keys. Raises DataFileError or ConfigError.
     """
+    if backup.exists() and data.exists() and backup.samefile(data):
+        raise ConfigError(f"{backup}: is the data file itself, nothing is restored; name a backup")
+    saved, present = _read_keys(backup), _read_keys(data)
     moved = put_in_place(backup, data, aside)
-    saved, present = _keys_of(backup), _keys_of(data)
-    if not saved.exists():
-        return Backup(data, None), moved
-    if present.exists() and present.read_bytes() != saved.read_bytes():
-        moved.append(present.rename(data.with_name(f"{data.name}{aside}{KEYS}")))
-    present.unlink(missing_ok=True)
-    _copy_keys(backup, data)
-    return Backup(data, present), moved
+    keys = _keys_of(data)
+    if saved is not None and saved != present:
+        if present is not None:
+            moved.append(data.with_name(f"{data.name}{aside}{KEYS}"))
+            put_whole(moved[-1], present, mode=0o600)
+        put_whole(keys, saved, mode=0o600, over=True)
+    return Restored(data, keys if keys.exists() else None, saved is not None, moved)
 
 
 def _keys_of(data: Path) -> Path:
     return data.with_name(data.name + KEYS)
 
 
-def _copy_keys(data: Path, target: Path) -> Path | None:
-    source, copy = _keys_of(data), _keys_of(target)
-    if not source.exists():
-        return None
+def _read_keys(data: Path) -> bytes | None:
+    """What the keys file beside `data` holds; None where there is none."""
+    file = _keys_of(data)
     try:
-        handle = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with source.open("rb") as keys, os.fdopen(handle, "wb") as stream:
-            shutil.copyfileobj(keys, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except FileExistsError as error:
-        raise ConfigError(f"{copy}: exists already; name another file") from error
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise ConfigError(f"{copy}: {error.strerror}") from error
-    return copy
+        raise ConfigError(f"{file}: {error.strerror}") from error

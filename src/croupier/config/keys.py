@@ -1,7 +1,6 @@
 """The secrets: keys that sign tokens, and the key that hides units."""
 
 import json
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 
 from croupier.config.backends import data_file
 from croupier.config.errors import ConfigError
+from croupier.config.whole_file import put_whole
 
 TOKEN_KEYS, UNIT_KEY = "CROUPIER_TOKEN_KEYS", "CROUPIER_UNIT_KEY"
 _LEAST = 16
@@ -125,13 +125,4 @@ def _write(file: Path, keys: Keys) -> None:
     text = json.dumps(
         {"token": {str(i): key.hex() for i, key in keys.token.items()}, "unit": keys.unit.hex()}
     )
-    draft = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(text + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.link(draft, file)  # whole or not at all, and never over keys that are there
-        draft.unlink()
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from error
+    put_whole(file, f"{text}\n".encode(), mode=0o600)

@@ -25,6 +25,7 @@ def test_every_command_explains_itself_with_an_example(croupier: CommandLine, co
     assert found.code == 0
     assert re.search(r"Examples?:|For example:", text)
     assert f"croupier {command}" in text
+    assert not re.search(f"croupier {command} .* croupier {command} ", text)  # an example a line
     assert "Traceback" not in text
 
 

@@ -287,7 +287,6 @@ def test_a_shop_reads_its_own_log(croupier: CommandLine, shop: Path) -> None:
         (["--part", "x"], "is a file"),
         (["--experiment", "x"], "is no data file"),
         (["--policy", "column"], "no column with the target"),
-        (["--picture", "/no/such/folder/x.svg"], "is not a folder"),
     ],
 )
 def test_what_cannot_be_asked_is_said(

@@ -1,6 +1,5 @@
 """croupier demo: see the ring turn, in under two minutes."""
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from croupier.cli.options import Json, Seed
+from croupier.cli.pictures import in_a_folder, put_picture
 
 if TYPE_CHECKING:
     from croupier.runners.demo import Summary
@@ -26,7 +26,8 @@ def demo(  # noqa: PLR0913 - the options of a command
         int, typer.Option(min=0, max=20, help="How often the server is killed −9.")
     ] = 1,
     picture: Annotated[
-        Path | None, typer.Option(help="Write the shares over time as an SVG file.")
+        Path | None,
+        typer.Option(help="Write the shares over time as an SVG file.", callback=in_a_folder),
     ] = None,
     log: Annotated[str, typer.Option(help="On services: kafka://host:port/a-new-name")] = "",
     states: Annotated[str, typer.Option(help="postgresql://…?schema=a_new_name")] = "",
@@ -70,21 +71,20 @@ def demo(  # noqa: PLR0913 - the options of a command
         print(msgspec.json.encode(summary).decode())
     else:
         _report(summary)
-    if picture:
-        _draw(summary, picture)
+    if picture is not None:
+        put_picture(picture, _picture(summary))
     if summary.lost or summary.doubled:
         raise typer.Exit(1)
 
 
-def _draw(summary: "Summary", picture: Path) -> None:
+def _picture(summary: "Summary") -> str:
     from croupier.runners.picture import share_picture
 
     names = list(summary.share_over_time)
     steps = len(summary.best_arm_share_over_time)
     times = [summary.visitors * (step + 1) / steps for step in range(steps)]
     shares = [[summary.share_over_time[name][step] for name in names] for step in range(steps)]
-    picture.write_text(share_picture("Share of each headline", times, names, shares))
-    print(f"wrote {picture}", file=sys.stderr)
+    return share_picture("Share of each headline", times, names, shares)
 
 
 def _quiet(truth: "Truth", page: Any) -> None:

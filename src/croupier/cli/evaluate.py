@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from croupier.cli.options import Json, Seed
+from croupier.cli.pictures import in_a_folder, put_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from croupier.cli.asked import Asked
     from croupier.cli.questions import Question
     from croupier.cli.slates import RankingQuestion
-    from croupier.core.evaluate.answer import Answer
 
     Progress = Callable[[int], None]
 
@@ -53,15 +53,9 @@ Check = Annotated[
 ]
 
 
-def _in_a_folder(picture: Path | None) -> Path | None:
-    if picture is not None and not picture.absolute().parent.is_dir():
-        raise typer.BadParameter(f"{picture.parent} is not a folder")
-    return picture
-
-
 Picture = Annotated[
     Path | None,
-    typer.Option(help="Write estimates and intervals as an SVG.", callback=_in_a_folder),
+    typer.Option(help="Write estimates and intervals as an SVG.", callback=in_a_folder),
 ]
 
 
@@ -103,8 +97,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     For example:
 
       croupier evaluate log.csv --check
+
       croupier evaluate croupier.db --experiment top-button --policy always:install
+
       croupier evaluate log.csv --policy weights.json --least-propensity 0.01 --picture log.svg
+
       croupier evaluate open_bandit --part random_all --policy ucb1 --replay
     """
     import msgspec
@@ -120,9 +117,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     asked = _question(said, None if replay else learn, seed)
     found = _read(asked, asked.answer, quiet=as_json)
     found.warnings = warnings_of(asked.log)
-    if picture is not None:
-        _draw(found, picture)
     print(msgspec.json.encode(found).decode()) if as_json else report(found)
+    if picture is not None:
+        from croupier.runners.forest import forest
+
+        put_picture(picture, forest(found))
     return _end(wrong=bool(found.refused))
 
 
@@ -149,13 +148,6 @@ def _question(said: "Asked", learn: float | None, seed: int) -> "Question | Rank
 
     ranked = said.policy.startswith(PREFIX)
     return ranking_question(said) if ranked else question(said, learn, seed)
-
-
-def _draw(found: "Answer", file: Path) -> None:
-    from croupier.runners.forest import forest
-
-    file.write_text(forest(found), encoding="utf-8")
-    print(f"wrote {file}", file=sys.stderr)
 
 
 def _read(

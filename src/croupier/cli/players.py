@@ -32,7 +32,6 @@ class Options(NamedTuple):
     arms: str | None = None
     refresh: str | None = None
     session: str | None = None
-    picture: Path | None = None
     slots: int | None = None
     ranking: str | None = None
 
@@ -59,8 +58,6 @@ def play_of(options: Options, policies: Sequence[str]) -> Play:
         raise _wrong("--world", f"{options.world!r} is none of {', '.join(WORLDS)}")
     if options.seed < 0:
         raise _wrong("--seed", f"must not be negative, got {options.seed}")
-    if options.picture is not None and not options.picture.absolute().parent.is_dir():
-        raise _wrong("--picture", f"{options.picture.parent} is not a folder")
     players, rates = _players(options, policies)
     world = WORLDS[options.world]
     reason = world.change.problem(rates)

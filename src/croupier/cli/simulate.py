@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from croupier.cli.options import Json, Seed
+from croupier.cli.pictures import in_a_folder, put_picture
 
 if TYPE_CHECKING:
     from croupier.cli.players import Play
@@ -37,7 +38,9 @@ SomeConfig = Annotated[
     Path | None, typer.Option("--config", "-c", help="Take all settings from this file …")
 ]
 Declared = Annotated[str | None, typer.Option(help="… and this experiment in it.")]
-Picture = Annotated[Path | None, typer.Option(help="Write shares over time as an SVG.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Write shares over time as an SVG.", callback=in_a_folder)
+]
 
 
 def simulate(  # noqa: PLR0913 - one parameter an option
@@ -88,16 +91,14 @@ def simulate(  # noqa: PLR0913 - one parameter an option
     from croupier.cli.players import Options, play_of
     from croupier.cli.shares import report
 
-    options = Options(
-        world, seed, config, experiment, arms, refresh, session, picture, slots, ranking
-    )
+    options = Options(world, seed, config, experiment, arms, refresh, session, slots, ranking)
     found = _played(play_of(options, policy or []), visits, quiet=as_json)
-    if picture is not None:
-        _draw(found, picture)
     if as_json:
         print(msgspec.json.encode(found).decode())
     else:
         report(found)
+    if picture is not None:
+        put_picture(picture, _picture(found))
     if not all(run.exact for run in found.runs):
         raise typer.Exit(1)
 
@@ -123,14 +124,11 @@ def _played(play: "Play", visits: int, *, quiet: bool) -> "Simulation":
         )
 
 
-def _draw(found: "Simulation", file: Path) -> None:
+def _picture(found: "Simulation") -> str:
     from croupier.runners.picture import share_pictures
 
     title = f"Share of each arm over time: {found.visits:,} visits to the {found.world} world"
     panels = {
         f"{run.policy}: {run.of_uniform:.0%} of uniform's regret": run.shares for run in found.runs
     }
-    file.write_text(
-        share_pictures(title, found.times, found.arms, panels, "time", found.best), encoding="utf-8"
-    )
-    print(f"wrote {file}", file=sys.stderr)
+    return share_pictures(title, found.times, found.arms, panels, "time", found.best)

@@ -330,6 +330,8 @@ def test_an_unreadable_file_is_named(
         ("w.json", '{"a": 1.5, "b": -0.5}', "between 0 and 1"),
         ("w.json", "[1]", "no weights of arms"),
         ("w.toml", "a = ", "no weights of arms"),
+        ("w.toml", f"a = {'[' * 3_000}", "nested too deeply"),
+        ("w.json", "[" * 100_000, "nested too deeply"),
         ("w.json", '{"left": {"a": 1.0}}', "no weights at ''"),
         ("w.csv", "arm,weight,weight\na,1,0\nb,0,1\n", "two columns have the same name"),
     ],
@@ -348,7 +350,7 @@ def test_weights_by_toml_and_csv(
     croupier: CommandLine, log: Path, tmp_path: Path, name: str
 ) -> None:
     text = {"w.toml": "a = 0.5\nb = 0.5\n", "w.csv": "arm,weight\na,0.5\nb,0.5\n"}[name]
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, "utf-8-sig")
     told = ask(croupier, log, "--policy", tmp_path / name).json()
     assert told["estimates"] == ask(croupier, log).json()["estimates"]
 

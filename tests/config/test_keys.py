@@ -107,6 +107,8 @@ def test_half_an_environment_is_refused(data: Path) -> None:
         "\udcff",
         json.dumps({"token": {}, "unit": UNIT}),
         json.dumps({"token": {"300": ONE}, "unit": UNIT}),
+        json.dumps({"token": {"１": ONE}, "unit": UNIT}),
+        "[" * 100_000,
     ],
 )
 def test_garbage_in_the_file_is_refused_by_name(data: Path, content: str) -> None:

@@ -323,6 +323,9 @@ def test_a_name_that_cannot_be_is_refused(old: str, new: str, key: str, reason: 
         (LEAST.replace("[[experiment]]", "[experiment]") + REWARD, "with two brackets"),
         ('experiment = ["x"]', "shop.toml: experiment"),
         ("[[experiment", "shop.toml: "),
+        (f"x = {'[' * 3_000}", "shop.toml: nested too deeply"),
+        (LEAST + 'reward = { "cli\\nck" = 1.0 }', r"reward.cli\nck: not a name"),
+        (USUAL + '[limits]\nevents = "５/s"', "limits: events: expected a rate"),
         (LEAST + REWARD + 'name = "twice"', "shop.toml: Cannot overwrite a value"),
         (LEAST + REWARD + LEAST + REWARD, "name: used twice"),
         (LEAST + REWARD + "[serve]", "shop.toml: serve: unknown key"),
@@ -424,8 +427,9 @@ def test_a_file_is_read_from_disk_and_named(tmp_path: Path) -> None:
             load_settings(file)
     with pytest.raises(ConfigError, match=f"^{tmp_path}: Is a directory$"):
         load_settings(tmp_path)
-    file.write_text(USUAL)
-    assert load_settings(file).experiments[0].name == "top-button"
+    for encoding in ("utf-8", "utf-8-sig"):  # some editors begin a file with a mark
+        file.write_text(USUAL, encoding)
+        assert load_settings(file).experiments[0].name == "top-button"
 
 
 SLATE = LEAST.replace('default = "install"', 'default = ["install", "free-trial"]') + REWARD

@@ -28,7 +28,23 @@ def test_a_duration_is_read(text: str, millis: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "15", "m", "-5m", "+5m", "5 minutes", "1h-5m", "1e3s", ".5s", "5.s", "1,5s"]
+    "text",
+    [
+        "",
+        " ",
+        "15",
+        "m",
+        "-5m",
+        "+5m",
+        "5 minutes",
+        "1h-5m",
+        "1e3s",
+        ".5s",
+        "5.s",
+        "1,5s",
+        "５m",
+        "٣h",
+    ],
 )
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match='such as "15m"'):

@@ -143,7 +143,7 @@ def experiment_of(
 
 def _value(text: str) -> str:
     """A TOML value: a number, true or false as it is, all else as a text."""
-    plain = text in ("true", "false") or text.replace(".", "", 1).isdigit()
+    plain = text in ("true", "false") or (text.isascii() and text.replace(".", "", 1).isdigit())
     return text if plain else json.dumps(text)
 
 

@@ -25,6 +25,6 @@ def take(url: str, key: str, default: str = "croupier") -> tuple[str, str]:
 
 def whole(text: str, key: str, least: int = 1) -> int:
     """A whole number that an option says; ConfigError, naming it, for anything else."""
-    if not text.isdecimal() or int(text) < least:
+    if not (text.isascii() and text.isdecimal()) or int(text) < least:
         raise ConfigError(f"log: {key}={text}: expected a whole number of {least} or more")
     return int(text)

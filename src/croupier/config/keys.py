@@ -94,7 +94,7 @@ def _from_environment(environment: Mapping[str, str]) -> Keys:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 255:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 255:
         raise ValueError("the number of a key must be from 1 to 255")
     return int(text)
 
@@ -116,6 +116,8 @@ def _from_file(file: Path) -> Keys:
         unit = _usable(found["unit"])
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError(f"{file}: not a keys file: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{file}: not a keys file: nested too deeply") from None
     if not token:
         raise ConfigError(f"{file}: not a keys file: it holds no token key")
     return Keys(token, unit)

@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True):
 def load_settings(path: str | Path) -> Settings:
     """Read and check a croupier.toml; ConfigError names every problem at once."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     found = parse_settings(text, str(path))
@@ -68,6 +68,8 @@ def parse_settings(text: str, file: str = "croupier.toml") -> Settings:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file}: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{file}: nested too deeply") from None
     tables = ("experiment", "server", "log", "limits", "api_key", "source")
     problems = [
         f"{file}: {key}: unknown key{meant(key, tables)}" for key in document if key not in tables

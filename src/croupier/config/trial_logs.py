@@ -103,6 +103,8 @@ def read_weights(file: Path) -> Weights:
         found = _weights(file)
     except (OSError, ValueError, TypeError, AttributeError, IndexError, csv.Error) as error:
         raise ConfigError(f"{file}: no weights of arms: {error}") from error
+    except RecursionError:
+        raise ConfigError(f"{file}: no weights of arms: nested too deeply") from None
     for position, weights in found.items():
         where = f"position {position}: " if position else ""
         if any(not 0 <= weight <= 1 for weight in weights.values()):
@@ -126,7 +128,7 @@ def _weights(file: Path) -> Weights:
             for name, place in named.items()
             if name.startswith("position_")
         }
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8-sig")
     plain: dict[str, Any] = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
     if all(isinstance(each, dict) for each in plain.values()):
         return {

@@ -19,10 +19,10 @@ def parse_rate(text: str) -> Rate:
     >>> parse_rate("200/s"), parse_rate("50/10s")
     (Rate(amount=200, seconds=1.0), Rate(amount=50, seconds=10.0))
     """
-    amount, slash, stretch = text.partition("/")
-    if not slash or not amount.strip().isdecimal() or not 1 <= int(amount) <= 10**9:
+    amount, slash, stretch = map(str.strip, text.partition("/"))
+    whole = slash and amount.isascii() and amount.isdecimal()
+    if not whole or not 1 <= int(amount) <= 10**9:
         raise ValueError(f'expected a rate such as "200/s", got {text!r}')
-    stretch = stretch.strip()
     millis = parse_duration(stretch if stretch[:1].isdigit() else f"1{stretch}")
     if millis == 0:
         raise ValueError(f"expected a rate over some time, got {text!r}")

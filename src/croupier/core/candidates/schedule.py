@@ -4,7 +4,7 @@ import re
 
 from croupier.core.duration import DAY, HOUR, MINUTE, parse_duration
 
-_DAILY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_DAILY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 LEAST = 1_000
 
 

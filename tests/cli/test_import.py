@@ -115,11 +115,15 @@ def test_a_key_is_sent_as_a_bearer_token(
     ("name", "content", "said"),
     [
         ("none.csv", None, "no such file"),
-        ("a.csv", b"arm,n,reward_sum\n", ""),
+        ("a.csv", b"", "empty: the first line must name the columns"),
+        ("a.csv", b"\n\n", "empty: the first line must name the columns"),
+        ("a.csv", b"foo,bar\n", "unknown: foo, bar"),
         ("a.csv", b"arm,n\ninstall,1\n", "missing: reward_sum"),
-        ("a.csv", b'arm,n,reward_sum\n"install,1\n', "unexpected end of data"),
+        ("a.csv", b'arm,n,reward_sum\n"install,1\n', "from line 2 on: unexpected end"),
         ("a.csv", b"arm,n,reward_sum\n\xff,1,1\n", "not UTF-8"),
         ("a.parquet", b"text", "arquet"),
+        ("/", None, "is a folder, not a file"),
+        ("/dev/null", None, "is no ordinary file"),
     ],
 )
 def test_files_that_are_none_are_said(
@@ -129,9 +133,47 @@ def test_files_that_are_none_are_said(
         (tmp_path / name).write_bytes(content)
     words = ("import", "rewards", tmp_path / name, "--experiment", NAME, "--server", url)
     found = croupier(*words)
-    assert found.code == (2 if said else 0)
+    assert found.code == 2
     assert said in found.err
+    assert found.err.count(name) == 1 or "127.0.0.1" in found.err
     assert "Traceback" not in found.err
+
+
+@pytest.mark.parametrize("what", ["rewards", "arms"])
+def test_a_file_without_rows_is_checked_and_is_no_success(
+    croupier: CommandLine, house: House, url: str, tmp_path: Path, what: str
+) -> None:
+    """A nightly query that broke is noticed: by the exit code, and by the server that is asked."""
+    heads = {"rewards": "arm,n,reward_sum\n", "arms": "arm,status\n"}
+    (tmp_path / "a.csv").write_text(heads[what])
+    words = ("import", what, tmp_path / "a.csv")
+    empty = croupier(*words, "--experiment", NAME, "--server", url)
+    assert (empty.code, empty.err) == (1, f"{tmp_path / 'a.csv'}: no rows\n")
+    assert "0 accepted" in empty.out
+    assert (trials(house), len(house.client.get(f"/v1/experiments/{NAME}/arms").json())) == ({}, 1)
+    nobody = croupier(*words, "--experiment", "nope", "--server", url)
+    assert (nobody.code, "no experiment 'nope' is declared" in nobody.err) == (2, True)
+    (tmp_path / "a.csv").write_text("experiment," + heads[what])
+    some = croupier(*words, "--server", url, "--json")
+    assert (some.code, some.json()["accepted"], "no rows" in some.err) == (1, 0, True)
+
+
+def test_a_cell_that_cannot_be_read_is_quoted(
+    croupier: CommandLine, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text(
+        "arm,n,reward_sum\ninstall,NaN,1\ninstall,10.5,1\ninstall,1,x\n"
+    )
+    words = (tmp_path / "a.csv", "--experiment", NAME, "--server", url)
+    found = croupier("import", "rewards", *words)
+    assert found.err.splitlines()[:3] == [
+        "row 1, n: expected a whole number, got 'NaN'",
+        "row 2, n: expected a whole number, got '10.5'",
+        "row 3, reward_sum: expected a number, got 'x'",
+    ]
+    (tmp_path / "a.csv").write_text("arm,status\ninstall,actve\n")
+    found = croupier("import", "arms", *words)
+    assert "row 1, status: expected one of active, paused, removed, got 'actve'" in found.err
 
 
 def test_a_file_without_experiments_needs_one(croupier: CommandLine, tmp_path: Path) -> None:

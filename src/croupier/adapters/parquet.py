@@ -87,7 +87,7 @@ def read_parquet(path: Path) -> Iterator[list[object]]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 yield from map(list, zip(*(each.to_pylist() for each in batch), strict=True))
     except pa.ArrowException as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(str(error)) from error
 
 
 def _schema(columns: Sequence[Column]) -> Any:

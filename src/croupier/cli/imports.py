@@ -41,8 +41,8 @@ def import_(  # noqa: PLR0913 - the command's own options
 
     Columns of rewards: arm, n, reward_sum, and where wanted reward_square_sum, at, slot,
     propensity, experiment. Of arms: arm, status (active, paused or removed), experiment. Rows are
-    numbered from 1 without the line of names. Exit code 1 when rows were refused: mend them and
-    send the file again with the same --key.
+    numbered from 1 without the line of names. Exit code 1 when rows were refused (mend them and
+    send the file again with the same --key), and when there are none.
 
     Examples:
       croupier import rewards past.csv --experiment top-button --dry-run
@@ -50,22 +50,22 @@ def import_(  # noqa: PLR0913 - the command's own options
       croupier import arms arms.parquet --key 2026-11-22
     """
     from croupier.cli.sending import Door, Told, chunks
-    from croupier.config.errors import ConfigError
-    from croupier.config.row_files import read_table
+    from croupier.config.row_files import a_file, read_table
 
-    if not file.is_file():
-        raise ConfigError(f"{file}: no such file")
+    rows = read_table(a_file(file))
     key = key or _digest(file)
     path = ("import",) if what is What.REWARDS else ("arms", "import")
     door, told = Door(server, path, key, by, api_key, dry_run), Told(key)
-    for chunk in chunks(read_table(file), experiment, file):
+    for chunk in chunks(rows, experiment, file):
         told.add(chunk, door.send(chunk))
         _show(chunk, quiet=as_json)
     if as_json:
         print(json.dumps(told.answer(dry_run=dry_run), ensure_ascii=False))
     else:
         _report(told, dry_run=dry_run)
-    if told.rejected:
+    if told.empty:
+        print(f"{file}: no rows", file=sys.stderr)
+    if told.empty or told.rejected:
         raise typer.Exit(1)
 
 
@@ -75,7 +75,7 @@ def _digest(file: Path) -> str:
 
 
 def _show(chunk: "Chunk", *, quiet: bool) -> None:
-    if not quiet and sys.stderr.isatty():
+    if chunk.numbers and not quiet and sys.stderr.isatty():
         print(f"\r{chunk.numbers[-1]:,} rows sent", end="", file=sys.stderr, flush=True)
 
 

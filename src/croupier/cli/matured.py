@@ -75,11 +75,9 @@ def read_trials(file: Path, late: str, names: list[str], arm: str) -> Trials:
     """The trials of a file; ConfigError, naming the row, for what is no number."""
     import numpy as np
 
-    from croupier.config.row_files import read_table
+    from croupier.config.row_files import a_file, read_table
 
-    if not file.is_file():
-        raise ConfigError(f"{file}: no such file")
-    rows = read_table(file)
+    rows = read_table(a_file(file))
     head = next(rows, [])
     wanted = [*names, late, *([arm] if arm else [])]
     for name in wanted:

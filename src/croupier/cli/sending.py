@@ -68,6 +68,11 @@ class Told:
             arms = self.arms.setdefault(chunk.experiment, {})
             arms.setdefault(each["arm"], Change()).add(each)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there were no rows at all."""
+        return not (self.accepted or self.duplicate or self.rejected)
+
     def answer(self, *, dry_run: bool) -> dict[str, Any]:
         """All of it, for scripts."""
         return {
@@ -87,21 +92,34 @@ class Told:
 
 
 def chunks(table: Iterator[list[str]], experiment: str, file: Path) -> Iterator[Chunk]:
-    """The rows of a table, some hundred at a time, by experiment."""
+    """The rows of a table, some hundred at a time, by experiment; of no rows, the head alone.
+
+    So the server says of an empty table, too, whether it knows the experiment and the columns.
+    """
     header = next(table, [])
+    if not header:
+        raise ConfigError(f"{file}: empty: the first line must name the columns")
     place = header.index("experiment") if "experiment" in header else None
     if place is None and not experiment:
         raise ConfigError(f"{file}: no column `experiment`: name one with --experiment")
     numbered = enumerate(table, 1)
-    while some := list(islice(numbered, _ROWS)):
+    some = list(islice(numbered, _ROWS))
+    if not some and experiment:
+        yield _chunk(experiment, header, [])
+    while some:
         sorted_: dict[str, list[tuple[int, list[str]]]] = {}
         for number, row in some:
             said = row[place] if place is not None and place < len(row) else ""
             sorted_.setdefault(said or experiment, []).append((number, row))
         for name, rows in sorted_.items():
-            text = io.StringIO()
-            csv.writer(text).writerows([header, *(row for _, row in rows)])
-            yield Chunk(name, [number for number, _ in rows], text.getvalue().encode())
+            yield _chunk(name, header, rows)
+        some = list(islice(numbered, _ROWS))
+
+
+def _chunk(experiment: str, header: list[str], rows: list[tuple[int, list[str]]]) -> Chunk:
+    text = io.StringIO()
+    csv.writer(text).writerows([header, *(row for _, row in rows)])
+    return Chunk(experiment, [number for number, _ in rows], text.getvalue().encode())
 
 
 class Door(NamedTuple):

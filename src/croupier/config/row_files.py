@@ -41,6 +41,14 @@ def open_tables() -> OpenTable:
     return write
 
 
+def a_file(path: Path) -> Path:
+    """The path, if it is of a file that can be read twice; ConfigError says what it is instead."""
+    if path.is_file():
+        return path
+    what = "is a folder, not a file" if path.is_dir() else "is no ordinary file"
+    raise ConfigError(f"{path}: {what if path.exists() else 'no such file'}")
+
+
 def read_table(path: Path) -> Iterator[list[str]]:
     """The names of the columns, then the rows, as texts; an absent value is an empty one.
 
@@ -51,14 +59,28 @@ def read_table(path: Path) -> Iterator[list[str]]:
             for row in _parquet().read_parquet(path):
                 yield list(map(_text, row))
         else:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                yield from (row for row in csv.reader(file, strict=True) if row)
+            yield from _csv_rows(path)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8: {error.reason}") from error
-    except (csv.Error, ValueError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _csv_rows(path: Path) -> Iterator[list[str]]:
+    """The rows that are not empty; ValueError names the line where one begins that has no end."""
+    line = 1
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            for row in reader:
+                line = reader.line_num + 1
+                if row:
+                    yield row
+        except csv.Error as error:
+            told = f"from line {line} on: {error}: is a quote not closed?"
+            raise ValueError(told) from error
 
 
 def _text(value: object) -> str:

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -16,6 +16,11 @@ T = TypeVar("T", bound=msgspec.Struct)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _COLUMN = re.compile(r" - at `\$\.(\w+).*`$")
 _FIELD = re.compile(r"field `(.+)`$")
+_WORDS = {
+    "Expected `int`": "a whole number",
+    "Expected `float`": "a number",
+    "Invalid decimal string": "a number",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +74,7 @@ def _json_rows(body: bytes, kind: type[T]) -> Iterator[T | RowError]:
         try:
             yield decoder.decode(raw)
         except NOT_JSON as error:
-            yield _refusal(error)
+            yield _refusal(error, kind)
 
 
 def _csv_rows(body: bytes, kind: type[T]) -> Iterator[T | RowError]:
@@ -106,12 +111,19 @@ def _csv_row(cells: dict[str, Any], kind: type[T]) -> T | RowError:
     try:
         return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        return _refusal(error)
+        refused = _refusal(error, kind)
+        wanted = next((word for said, word in _WORDS.items() if str(refused).startswith(said)), "")
+        if not wanted:
+            return refused
+        got = given.get(refused.column, "")[:40]
+        return RowError(refused.column, f"expected {wanted}, got {got!r}")
 
 
-def _refusal(error: Exception) -> RowError:
-    """The decoder's words, with the column that they are about."""
+def _refusal(error: Exception, kind: type[T]) -> RowError:
+    """The decoder's words, with the column that they are about and the values that it takes."""
     text = not_json(error) if isinstance(error, RecursionError) else str(error)
     place, field = _COLUMN.search(text), _FIELD.search(text)
     column = place[1] if place else field[1] if field else ""
-    return RowError(column, _COLUMN.sub("", text))
+    types = {field.name: field.type for field in msgspec.structs.fields(kind)}
+    known = f"expected one of {', '.join(map(str, get_args(types.get(column))))}, got"
+    return RowError(column, _COLUMN.sub("", text).replace("Invalid enum value", known))

@@ -131,7 +131,7 @@ def test_a_table_that_is_broken_empties_nothing(table: Path) -> None:
         assert refresh(house)["status"] == 409
         assert "take away 2 of 3 arms" in refresh(house)["error"]
         write(table)
-        assert "lists no arm" in refresh(house, force=True)["error"]
+        assert refresh(house, force=True)["error"].endswith("lists no arm that is to be shown now")
         write(table, "install", "see-recipes", bad=f"{NAME},free-trial,perhaps,,\n")
         found = refresh(house)
         assert (found["outcome"], len(found["bad_rows"])) == ("same", 1)
@@ -139,6 +139,25 @@ def test_a_table_that_is_broken_empties_nothing(table: Path) -> None:
         assert status(house) == before
         write(table, "install")
         assert refresh(house, force=True)["change"]["dropped"] == ["free-trial", "see-recipes"]
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        (f"where,arm,actve,from,until\n{NAME},install,yes,,\n", "row 1: active: there is no such"),
+        (f"whre,arm,active,from,until\n{NAME},install,yes,,\n", "row 1: where: there is no such"),
+        (HEAD + f"other,x,yes,,\n{NAME},y,maybe,,\n", "row 2: active: expected yes or no"),
+        (HEAD + f"{NAME},install,yes,,\n{NAME},y,yes,soon,\n", "row 2: from: expected a time"),
+    ],
+)
+def test_a_refusal_names_the_first_row_that_cannot_be_read(
+    table: Path, text: str, row: str
+) -> None:
+    with a_house(table.with_name("croupier.db"), toml(table)) as house:
+        table.write_text(text)
+        found = refresh(house)
+        assert (found["status"], len(found["bad_rows"])) == (409, 1)
+        assert f"; {row}" in found["error"] == found["reason"]
 
 
 def test_a_source_that_is_away_changes_nothing_and_is_tried_again(table: Path) -> None:

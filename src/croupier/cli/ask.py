@@ -22,12 +22,12 @@ Key = Annotated[
 ]
 
 
-class RefusedError(Exception):
-    """The server answered, and said no: with its status and its reason."""
+class RefusedError(ConfigError):
+    """The server answered, and said no: with its status, its reason, and all else that it told."""
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, told: Mapping[str, Any]) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.told = status, told
 
 
 def place(server: str, *names: str, **asked: object) -> str:
@@ -53,8 +53,6 @@ def ask(url: str, api_key: str, body: Any = None) -> Any:
     try:
         data = None if body is None else json.dumps(body).encode()
         return call(url, api_key, data)
-    except RefusedError as error:
-        raise ConfigError(str(error)) from None
     except OSError as error:
         raise ConfigError(f"{url.partition('?')[0]}: {error}") from None
 
@@ -91,7 +89,9 @@ def call(
         with urllib.request.build_opener(Stay).open(request, timeout=seconds) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        raise RefusedError(error.code, _reason(error)) from None
+        told = _told(error)
+        reason = str(told.get("error", f"{error.code} {error.reason}"))
+        raise RefusedError(error.code, reason, told) from None
     except (OSError, HTTPException) as error:
         why = getattr(error, "reason", error)
         raise OSError(str(why) or type(error).__name__) from None
@@ -99,11 +99,11 @@ def call(
         raise ConfigError(f"{url.partition('?')[0]}: its answer is not one of Croupier's") from None
 
 
-def _reason(error: Any) -> str:
-    """What the server said, or else what HTTP calls it."""
+def _told(error: Any) -> dict[str, Any]:
+    """What the server said beside its status; nothing where that is not Croupier's."""
     from http.client import HTTPException
 
     try:
-        return str(json.loads(error.read())["error"])
-    except (OSError, HTTPException, ValueError, LookupError, TypeError):
-        return f"{error.code} {error.reason}"
+        return dict(json.loads(error.read()))
+    except (OSError, HTTPException, ValueError, TypeError):
+        return {}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from croupier.cli.ask import HERE, Key, Server, ask, place
+from croupier.cli.ask import HERE, Key, RefusedError, Server, ask, place
 from croupier.cli.options import Json
 
 
@@ -33,7 +33,7 @@ def candidates(  # noqa: PLR0913 - the command's own options
     """Make the arms of a running experiment be what its table of candidates lists.
 
     The server does it by itself on the declared schedule. Exit code 2 when nothing was changed
-    because the table cannot be read, or is not believed.
+    because the table cannot be read, or is not believed; --json then prints its bad rows, too.
 
     Examples:
       croupier candidates refresh top-button --dry-run
@@ -41,7 +41,12 @@ def candidates(  # noqa: PLR0913 - the command's own options
       croupier candidates refresh top-button
     """
     path = place(server, "experiments", experiment, "candidates", action.value)
-    found = ask(path, api_key, {"dry_run": dry_run, "force": force})
+    try:
+        found = ask(path, api_key, {"dry_run": dry_run, "force": force})
+    except RefusedError as error:
+        if as_json and "bad_rows" in error.told:
+            print(json.dumps(error.told, ensure_ascii=False))
+        raise
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
         return

@@ -14,6 +14,7 @@ from croupier.core.refresh import BadRow, Row
 _YES = frozenset(("true", "yes", "y", "on", "1", "active"))
 _NO = frozenset(("false", "no", "n", "off", "0", "inactive", "paused"))
 _MOST_MILLIS = 2**43
+_NO_COLUMN = "there is no such column"
 
 
 class Listed(NamedTuple):
@@ -23,13 +24,20 @@ class Listed(NamedTuple):
     bad: list[BadRow]
     size: int
 
+    @property
+    def first_bad(self) -> str:
+        """The end of a reason: the first row that could not be read, where there is one."""
+        first = self.bad[0] if self.bad else None
+        return f"; row {first.row}: {first.column}: {first.reason}" if first else ""
+
 
 def read_rows(rows: Iterable[Mapping[str, object]], spec: Experiment) -> Listed:
     """The rows of one experiment, each bad one with its number, column and reason."""
     assert spec.candidates is not None
     columns = spec.candidates.columns
-    found = Listed([], [], 0)
+    found, told, number = Listed([], [], 0), not columns.experiment, 0
     for number, row in enumerate(rows, 1):
+        told = told or columns.experiment in row
         if columns.experiment and _text(row.get(columns.experiment)) != spec.name:
             continue
         found = found._replace(size=found.size + 1)
@@ -38,6 +46,8 @@ def read_rows(rows: Iterable[Mapping[str, object]], spec: Experiment) -> Listed:
         except _BadValueError as error:
             name = _text(row.get(columns.arm))
             found.bad.append(BadRow(number, error.column, str(error), name[:LONGEST_ARM]))
+    if number and not told:  # of no row is it known whose it is
+        found.bad.append(BadRow(1, columns.experiment, _NO_COLUMN))
     return found
 
 
@@ -52,7 +62,7 @@ class _BadValueError(ValueError):
 def _row(row: Mapping[str, object], columns: Columns) -> Row:
     for column in msgspec.structs.astuple(columns):
         if column and column not in row:
-            raise _BadValueError(column, "there is no such column")
+            raise _BadValueError(column, _NO_COLUMN)
     arm = _text(row[columns.arm])
     if not 0 < len(arm) <= LONGEST_ARM or not arm.isprintable():
         raise _BadValueError(columns.arm, f"expected 1 to {LONGEST_ARM} printable characters")

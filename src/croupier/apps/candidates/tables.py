@@ -94,7 +94,7 @@ class CandidateTables:
             version=arms.version,
             rows=listed.size,
             change=made,
-            reason=reason,
+            reason=reason and reason + listed.first_bad,
             bad_rows=tuple(listed.bad[:_MOST_BAD]),
         )
 
@@ -107,8 +107,7 @@ def first_arms(spec: Experiment, table: Table, now: int) -> dict[str, str]:
     listed = read_rows(table.rows(), spec)
     wanted = wanted_arms(listed.rows, spec.defaults, now)
     if not wanted:
-        bad = listed.bad[0] if listed.bad else None
-        why = f"; row {bad.row}: {bad.column}: {bad.reason}" if bad else ""
-        raise UnavailableError(f"{listed.size} rows list no arm that is to be shown now{why}")
+        told = f"{listed.size} rows list no arm that is to be shown now{listed.first_bad}"
+        raise UnavailableError(told)
     groups = wanted_groups(listed.rows, spec.groups, now)
     return {name: groups.get(name, "") for name in sorted(wanted)}

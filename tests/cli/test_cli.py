@@ -32,7 +32,9 @@ def test_every_command_explains_itself_with_an_example(croupier: CommandLine, co
 def test_the_version_is_one_line(croupier: CommandLine) -> None:
     import croupier as package
 
-    assert croupier("version").out == f"{package.__version__}\n"
+    for word in ("version", "--version"):
+        found = croupier(word)
+        assert (found.code, found.out) == (0, f"{package.__version__}\n")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import socket
 import sqlite3
-import sys
 import threading
 import time
 from pathlib import Path
@@ -103,18 +102,17 @@ def test_a_busy_port_is_said_without_a_traceback(
 ) -> None:
     (tmp_path / "croupier.toml").write_text(SINGLE)
     words = ("--config", tmp_path / "croupier.toml", "--data", tmp_path / "croupier.db")
-    interval = sys.getswitchinterval()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         found = croupier("up", *words, "--port", port)
-    sys.setswitchinterval(interval)
     assert found.code not in {0, None}
     assert found.out == ""
     assert "Address already in use" in caplog.text + found.err
     assert str(port) in caplog.text + found.err
     assert "Traceback" not in caplog.text + found.err
+    assert [each.name for each in tmp_path.iterdir()] == ["croupier.toml"]
 
 
 def test_a_port_that_cannot_be_is_refused(croupier: CommandLine, tmp_path: Path) -> None:

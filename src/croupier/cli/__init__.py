@@ -1,6 +1,7 @@
 """The door for people: croupier up, supervise, arms, log, backup, and more."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -29,7 +30,6 @@ from croupier.cli.verdicts import estimates
 
 app = typer.Typer(
     name="croupier",
-    help="Multi-armed bandits in production, as one closed loop.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -48,6 +48,23 @@ app.add_typer(spark)
 def version() -> None:
     """Print the version."""
     print(__version__)
+
+
+def _say_version(*, wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def croupier(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_say_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Multi-armed bandits in production, as one closed loop."""
 
 
 def main() -> None:

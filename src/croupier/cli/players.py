@@ -18,6 +18,9 @@ from croupier.core.problems import problems
 from croupier.core.worlds.registry import WORLDS
 from croupier.core.worlds.world import World
 
+LEARNERS = (*(kind for kind in POLICIES if kind != "uniform"), "softmax")
+"""The kinds that an evaluation can let learn: all that learn, and one to compare them with."""
+
 Players = dict[str, Experiment]
 """The same experiment under each policy, by the policy's text."""
 

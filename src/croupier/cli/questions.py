@@ -18,12 +18,11 @@ from croupier.cli.asked import (
     some,
     wrong,
 )
-from croupier.cli.players import policy_of
+from croupier.cli.players import LEARNERS, policy_of
 from croupier.config.trial_logs import open_trial_log, read_weights, trial_file
 from croupier.core.evaluate.answer import Answer
 from croupier.core.evaluate.shares import ShareCheck, Shares
 from croupier.core.evaluate.targets import Target, always
-from croupier.core.policies.registry import POLICIES
 from croupier.ports import TrialLog
 from croupier.runners.declare import read_declarations
 from croupier.runners.evaluation import Evaluation, Terms
@@ -120,7 +119,7 @@ def question(said: Asked, learn: float | None, seed: int) -> Question:
     """Open the log and check what was said; BadParameter names the option, ConfigError the file."""
     check(said)
     if learn is None and policy_of(said.policy) is None:
-        raise wrong("--replay", f"is for a policy that learns: {', '.join(POLICIES)}")
+        raise wrong("--replay", f"is for a policy that learns: {', '.join(LEARNERS)}")
     terms = Terms(*bounds_of(said), said.least, 1 - said.confidence)
     if of_file(said):
         log = open_trial_log(said.log, said.part, columns_of(said))
@@ -150,6 +149,6 @@ def _weights_file(said: Asked) -> Path:
         if file.exists():
             return file
     if not Path(said.policy).is_file():
-        known = ", ".join(["uniform", "logged", "column", "always:ARM", *POLICIES])
+        known = ", ".join(["uniform", "logged", "column", "always:ARM", *LEARNERS])
         raise wrong("--policy", f"{said.policy!r} is no file, and none of {known}")
     return Path(said.policy)

@@ -51,5 +51,10 @@ def up(  # noqa: PLR0913 - the command's own options
         _LOG.warning("[[source]] is not read here, but by `croupier source`: %s", named)
     refuse_open_doors(settings, host, insecure=insecure)
     file = data_file(data)
-    keys = load_keys(file, os.environ, renew=new_keys)
-    process.up(settings, file, keys, (host, port), say_where)
+    process.up(
+        settings,
+        file,
+        lambda: load_keys(file, os.environ, renew=new_keys),
+        (host, port),
+        say_where,
+    )

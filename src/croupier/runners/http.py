@@ -48,32 +48,32 @@ def serve(
     on_ready: Callable[[str], None],
 ) -> None:
     """Take the port, `start`, answer until SIGINT or SIGTERM, and stop what was started."""
-    sys.setswitchinterval(_GIL_SECONDS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     host, port = address
-    listener = _listen(host, port)
-    app, stop = start()
-    try:
-        config = uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            access_log=False,
-            log_config=None,
-            timeout_graceful_shutdown=10,
-            server_header=False,
-            proxy_headers=False,  # the gate asks whom settings trust
-            http=patient(settings.server.request_timeout / SECOND),
-            ws="none",
-        )
-        url = f"http://{host}:{listener.getsockname()[1]}"
-        server = _Server(config, lambda: on_ready(url))
-        # uvicorn raises the signal that stopped it once more, which must not stop us half-way.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
-        server.run([listener])
-    finally:
-        stop()
+    with _listen(host, port) as listener:
+        app, stop = start()
+        try:
+            sys.setswitchinterval(_GIL_SECONDS)
+            config = uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=10,
+                server_header=False,
+                proxy_headers=False,  # the gate asks whom settings trust
+                http=patient(settings.server.request_timeout / SECOND),
+                ws="none",
+            )
+            url = f"http://{host}:{listener.getsockname()[1]}"
+            server = _Server(config, lambda: on_ready(url))
+            # uvicorn raises the signal that stopped it once more, which must not stop us half-way.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: None)
+            server.run([listener])
+        finally:
+            stop()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,14 +14,18 @@ from croupier.runners.http import serve
 def up(
     settings: Settings,
     data: Path,
-    keys: Keys,
+    keys: Callable[[], Keys],
     address: tuple[str, int],
     on_ready: Callable[[str], None],
 ) -> None:
-    """Run until SIGINT or SIGTERM; what is open then is recovered at the next start."""
+    """Run until SIGINT or SIGTERM; what is open then is recovered at the next start.
+
+    `keys` are asked for, and perhaps made, when the port is ours.
+    """
 
     def start() -> tuple[App, Callable[[], None]]:
-        embedded = Embedded(settings, open_backends(data), keys)
+        secret = keys()
+        embedded = Embedded(settings, open_backends(data), secret)
         try:
             embedded.start()
         except BaseException:

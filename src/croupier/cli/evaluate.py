@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from croupier.cli.asked import Asked
     from croupier.cli.questions import Question
     from croupier.cli.slates import RankingQuestion
+    from croupier.core.evaluate.answer import Answer
 
     Progress = Callable[[int], None]
 
@@ -104,10 +105,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
       croupier evaluate open_bandit --part random_all --policy ucb1 --replay
     """
-    import msgspec
-
     from croupier.cli.asked import Asked, warnings_of
-    from croupier.cli.estimates import report
 
     said = Asked(
         Path(log), policy, experiment, part, columns, rewards, least_propensity, confidence, log
@@ -117,12 +115,19 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     asked = _question(said, None if replay else learn, seed)
     found = _read(asked, asked.answer, quiet=as_json)
     found.warnings = warnings_of(asked.log)
+    return _tell(found, picture, as_json=as_json)
+
+
+def _tell(found: "Answer", picture: Path | None, *, as_json: bool) -> None:
+    import msgspec
+
+    from croupier.cli.estimates import report
+    from croupier.runners.forest import forest
+
     print(msgspec.json.encode(found).decode()) if as_json else report(found)
     if picture is not None:
-        from croupier.runners.forest import forest
-
         put_picture(picture, forest(found))
-    return _end(wrong=bool(found.refused))
+    _end(wrong=bool(found.refused))
 
 
 def _end(*, wrong: bool) -> None:

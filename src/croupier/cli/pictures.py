@@ -1,4 +1,4 @@
-"""--picture: where a picture may be written, and that it is there whole or not at all."""
+"""--picture: where one may be written; it is there whole or not at all."""
 
 import os
 import sys

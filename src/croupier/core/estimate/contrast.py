@@ -14,6 +14,9 @@ from croupier.core.estimate.draws import Draws
 ALPHA = 0.05
 """How often an interval may be wrong."""
 
+_FAR = 600.0
+"""Beyond e to this power nothing is known."""
+
 
 class Between(NamedTuple):
     """An estimate, and the interval around it; an end that is not known is infinite."""
@@ -120,7 +123,9 @@ class Contrast(NamedTuple):
         value = gained / base
         noise = dispersion * (self.noise1 + value**2 * self.noise0)
         seen = known & (noise > 0)  # rewards that were all alike leave everything open
-        reach = np.exp(_z(alpha) * np.sqrt(noise + doubted.noise(value)) / gained)
+        far = _z(alpha) * np.sqrt(noise + doubted.noise(value)) / gained
+        seen &= far < _FAR
+        reach = np.exp(np.minimum(far, _FAR))
         low, high = np.where(seen, value / reach, 0.0), np.where(seen, value * reach, np.inf)
         return Between(np.where(known, value, np.nan), low, high)
 

@@ -1,11 +1,14 @@
 """Runs of a known world as the rows of sums that learning keeps."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.guardrail import Against, compare
 from croupier.core.estimate.panel import Known
 from croupier.core.experiment import Experiment
+from croupier.core.guardrail import Guardrail
 from croupier.core.records import Arm, ArmSet, Declaration
 from croupier.core.reward import MICRO, Reward, Term
 
@@ -42,6 +45,15 @@ def known(cells: Cells, held_out: dict[StateKey, Sums] | None = None) -> Known:
         ArmSet(experiment="b", version=1, at=0, arms=arms),
         rows(cells) | (held_out or {}),
     )
+
+
+def broken_by(pair: Against, declared: Guardrail) -> NDArray[np.bool_]:
+    """Whether the arms of runs have broken a guardrail by the end of each period, (…, T)."""
+    looks = []
+    for end in range(1, pair.arms.n.shape[-1] + 1):
+        arms, other = (Cells(*(each[..., :end] for each in side)) for side in pair[:2])
+        looks.append(compare(pair._replace(arms=arms, other=other), declared, 1).broken)
+    return np.stack(looks, axis=-1)
 
 
 def steady(rates: list[float], periods: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -9,7 +9,7 @@ from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.guardrail import at_each_look, judge
+from croupier.core.estimate.guardrail import Against, judge
 from croupier.core.estimate.page import estimates
 from croupier.core.estimate.panel import Known
 from croupier.core.experiment import Experiment
@@ -17,7 +17,7 @@ from croupier.core.guardrail import Guardrail
 from croupier.core.reward import Reward, Term
 from croupier.core.worlds.batches import merged, play
 from croupier.core.worlds.harm import second
-from tests.core.estimate.played import one, rows
+from tests.core.estimate.played import broken_by, one, rows
 
 LOSS = Guardrail(Reward({"loss": Term(1.0)}), margin=0.002)
 COLUMN = LOSS.column("loss")
@@ -65,10 +65,10 @@ def test_a_winner_is_not_barred_for_what_is_lost_late_in_each_hour() -> None:
     lost = second(cells, np.tile(np.linspace(0.01, 0.05, 10), 24)[:, None], dice)
     both = merged(lost, 10)
     plain, found = (
-        at_each_look(each.arm(1), each.arm(0), LOSS, 1) for each in (both.plain(), both)
+        broken_by(Against(each.arm(1), each.arm(0)), LOSS) for each in (both.plain(), both)
     )
-    assert plain.broken.any(axis=-1).mean() > 0.3
-    assert found.broken.any(axis=-1).mean() <= 0.05
+    assert plain.any(axis=-1).mean() > 0.3
+    assert found.any(axis=-1).mean() <= 0.05
 
 
 @pytest.mark.parametrize("first", ["joins", "leaves"])

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from croupier.adapters.memory import MemorySnapshots
 from croupier.apps.learn import Learn
@@ -12,7 +13,7 @@ from croupier.core.barred import Freed, kept_out, still, without
 from croupier.core.decide import Decider
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.guardrail import Judged, at_each_look, judge
+from croupier.core.estimate.guardrail import Against, judge
 from croupier.core.estimate.page import estimates
 from croupier.core.estimate.panel import Known
 from croupier.core.experiment import Experiment
@@ -22,7 +23,7 @@ from croupier.core.reward import Reward, Term
 from croupier.core.snapshot import Snapshot
 from croupier.core.worlds.batches import play
 from croupier.core.worlds.harm import second
-from tests.core.estimate.played import HOUR, one, rows, steady
+from tests.core.estimate.played import HOUR, broken_by, one, rows, steady
 
 LOSS = Guardrail(Reward({"loss": Term(1.0)}), margin=0.005)
 COLUMN = LOSS.column("loss")
@@ -30,20 +31,21 @@ SPEC = Experiment("b", ("a", "b", "c"), "a", Reward({"click": Term(1.0)}), guard
 PLAIN = msgspec.structs.replace(SPEC, guardrail=msgspec.UNSET)
 
 
-def looks(harm: list[float], margin: float = 0.0) -> Judged:
-    """200 runs of two arms alike in clicks, 500 visitors an hour for 14 days, judged each hour."""
+def looks(harm: list[float]) -> NDArray[np.bool_]:
+    """100 runs of two arms alike in clicks, 500 visitors an hour for 14 days, judged each hour."""
     dice = np.random.default_rng(5)
-    cells = second(play(steady([0.05, 0.05], 336), 500, 200, dice), np.array(harm), dice)
-    return at_each_look(cells.arm(1), cells.arm(0), msgspec.structs.replace(LOSS, margin=margin), 1)
+    cells = second(play(steady([0.05, 0.05], 336), 500, 100, dice), np.array(harm), dice)
+    rule = msgspec.structs.replace(LOSS, margin=0.0)
+    return broken_by(Against(cells.arm(1), cells.arm(0)), rule)
 
 
 def test_a_sound_arm_is_seldom_removed_over_a_fortnight_of_hourly_looks() -> None:
-    """5 % is the promise, 0.5 % what long runs show; 11 of 200 at 5 % have a chance of 42 %."""
-    assert looks([0.01, 0.01]).broken.any(axis=-1).mean() <= 0.05
+    """5 % is the promise, 0.5 % what long runs show; 6 of 100 at 5 % have a chance of 38 %."""
+    assert looks([0.01, 0.01]).any(axis=-1).mean() <= 0.05
 
 
 def test_a_harmful_arm_is_found_within_days() -> None:
-    found = looks([0.01, 0.02]).broken
+    found = looks([0.01, 0.02])
     assert found.any(axis=-1).mean() > 0.9
     assert np.median(found.argmax(axis=-1)) < 72
 
@@ -65,6 +67,27 @@ def test_few_outcomes_are_no_proof() -> None:
     """24 losses of 24 trials against none of many: too few to be judged, however bad it looks."""
     n, y = np.array([[9_000.0, 24.0]]), np.array([[0.0, 24.0]])
     assert judge(Cells(n, y, y, n, n, *[y] * 3), [0], LOSS, 1).stands(1) == "open"
+
+
+@pytest.mark.parametrize(
+    ("shown", "sold", "back", "stands"),
+    [
+        (4_000.0, 80.0, 320.0, "broken"),
+        (4_000.0, 0.0, 0.0, "broken"),
+        (4_000.0, 400.0, 200.0, "open"),
+        (4_000.0, 1_200.0, 800.0, "kept"),
+        (40.0, 2.0, 22.0, "open"),
+    ],
+)
+def test_an_outcome_of_both_signs_is_judged(
+    shown: float, sold: float, back: float, stands: str
+) -> None:
+    """Sales less returns, 0.05 of the default: nothing sold is proof, 24 of few shown are not."""
+    rule = Guardrail(Reward({"sale": Term(1.0), "back": Term(-1.0)}), 0.01, worse="less")
+    n = np.array([[4_000.0, shown]])
+    y, squares = np.array([[200.0, sold - back]]), np.array([[600.0, sold + back]])
+    cells = Cells(n, y, squares, n, n, y, y, squares)
+    assert judge(cells, [0], rule, 1).stands(1) == stands
 
 
 def test_an_arm_that_always_fails_is_found_though_nothing_scatters() -> None:

@@ -1,6 +1,7 @@
 """Intervals that may be looked at after every period, and acted on."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.cells import Cells
@@ -8,8 +9,13 @@ from croupier.core.estimate.contrast import ALPHA, Between, Contrast
 from croupier.core.estimate.doubted import CERTAIN, Doubted
 
 LEAST_SUCCESSES = 25.0
-"""Effective successes, (Σr)²/Σr², that each arm needs before it is judged: before, sums of
-rewards are not yet as good as normal."""
+"""Effective successes that each arm needs before it is judged: before, sums of rewards are not yet
+as good as normal."""
+
+Bounds = tuple[float, float]
+"""The least and the largest that an outcome of one trial can be."""
+
+POSITIVE: Bounds = (0.0, np.inf)
 
 PLANNED = 5_000.0
 """The size of a contrast at which its sequence is narrowest: that of 10,000 trials a side."""
@@ -17,18 +23,33 @@ PLANNED = 5_000.0
 _HALVINGS = 60
 
 
-def ripe(arm: Cells, other: Cells) -> FloatArray:
+def often(r: FloatArray, r2: FloatArray, bounds: Bounds = POSITIVE) -> NDArray[np.bool_]:
+    """Whether outcomes came often enough for their sums, Σr and Σr², to be judged.
+
+    (Σr)²/Σr² ≥ 25 where none is below 0. Where some may be they cancel out in Σr, and it is asked
+    that Σr² ≥ 25·max r²: 25 of the largest that can be, or so many smaller ones that a few such,
+    not seen yet, would add little to the variance.
+
+    >>> even, square = np.array([0.0, 0.0]), np.array([2_400.0, 2_500.0])
+    >>> often(even, square).tolist(), often(even, square, (-10.0, 1.0)).tolist()
+    ([False, False], [False, True])
+    """
+    least, most = bounds
+    enough = r**2 >= LEAST_SUCCESSES * r2
+    if least < 0:
+        enough = r2 >= LEAST_SUCCESSES * max(least**2, most**2)
+    return np.asarray((r2 > 0) & enough)
+
+
+def ripe(arm: Cells, other: Cells, bounds: Bounds = POSITIVE) -> NDArray[np.bool_]:
     """Whether both arms have earned often enough to be judged, shape (…, T) → (…).
 
     >>> few = Cells(*np.full((8, 1), 24.0))
     >>> bool(ripe(few, few))
     False
     """
-    enough = [
-        each.r.sum(axis=-1) ** 2 >= LEAST_SUCCESSES * each.r2.sum(axis=-1) for each in (arm, other)
-    ]
-    earned = (arm.r2.sum(axis=-1) > 0) & (other.r2.sum(axis=-1) > 0)
-    return np.asarray(enough[0] & enough[1] & earned)
+    one, two = (often(each.r.sum(axis=-1), each.r2.sum(axis=-1), bounds) for each in (arm, other))
+    return np.asarray(one & two)
 
 
 def boundary(variance: FloatArray, planned: FloatArray | float, alpha: float) -> FloatArray:
@@ -73,6 +94,8 @@ def ratio_sequence(
     and asymptotic confidence sequences (arXiv 2103.06476), theorem 2.5 (martingales).
     """
     known = (contrast.gained > 0) & (contrast.base > 0)
+    # rewards that were all alike leave everything open
+    seen = known & (contrast.noise1 + contrast.noise0 + contrast.alike > 0)
     value = np.where(known, contrast.gained, 1.0) / np.where(known, contrast.base, 1.0)
 
     def outside(theta: FloatArray) -> FloatArray:
@@ -90,7 +113,7 @@ def ratio_sequence(
             out = outside(value * np.exp(middle))
             near, far = np.where(out, near, middle), np.where(out, middle, far)
         limit = np.inf if step > 0 else 0.0
-        found = known & (np.abs(near) < 15.9)
+        found = seen & (np.abs(near) < 15.9)
         ends.append(np.where(found, value * np.exp(near), limit))
     return Between(np.where(known, value, np.nan), *ends)
 

@@ -6,8 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.anytime import LEAST_SUCCESSES, difference_sequence
+from croupier.core.estimate.anytime import difference_sequence, often
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
 from croupier.core.estimate.draws import Draws
@@ -75,7 +74,7 @@ def judge(
     margin, and keeps it when none is; so it may be asked at every refresh, and a sound arm is ever
     called broken with probability 5 % at most, over all `shared_by` comparisons (arms and
     guardrails) together, whatever shares and base rate do meanwhile. The side that has more of the
-    outcome must have had it often enough, (Σy)²/Σy² ≥ 25: before, sums are not as good as normal.
+    outcome must have had it `often`: before, sums are not as good as normal.
     Nor is the sequence ever surer than if the outcomes of both scattered about their common mean.
 
     >>> n, refunds = np.array([[1500.0, 1500.0]]), np.array([[30.0, 90.0]])  # 2 % and 6 %
@@ -113,35 +112,34 @@ def compare(
     With `groups` of units also by as much as these scatter.
     """
     total = pair.contrast().total()
-    often = [_often(each.r.sum(axis=-1), each.r2.sum(axis=-1)) for each in (pair.arms, pair.other)]
     wider, widest = factors(total, groups, factor)
     once = total.difference(ALPHA, wider)
     anytime = difference_sequence(total, ALPHA / max(shared_by, 1), widest)
-    return _judged(once, anytime, declared, often)
-
-
-def at_each_look(arms: Cells, other: Cells, declared: Guardrail, shared_by: int) -> Judged:
-    """The same at the end of each period, shape (…, T): what would have been found by then."""
-    so_far = Against(arms, other).contrast().so_far()
-    often = [
-        _often(np.cumsum(each.r, axis=-1), np.cumsum(each.r2, axis=-1)) for each in (arms, other)
-    ]
-    anytime = difference_sequence(so_far, ALPHA / max(shared_by, 1))
-    return _judged(so_far.difference(), anytime, declared, often)
+    return _judged(once, anytime, declared, *_enough(pair, declared))
 
 
 def _judged(
-    once: Between, anytime: Between, declared: Guardrail, often: Sequence[Booleans]
+    once: Between, anytime: Between, declared: Guardrail, enough: Booleans, either: Booleans
 ) -> Judged:
     least, most = anytime.low, anytime.high
     if declared.worse == "less":
         least, most = -most, -least
     broken = np.asarray(least > declared.margin)
     kept = np.asarray(most <= declared.margin)
-    enough = often[0 if declared.worse == "more" else 1]
-    return Judged(once, anytime, broken & enough, kept & (often[0] | often[1]))
+    return Judged(once, anytime, broken & enough, kept & either)
 
 
-def _often(total: FloatArray, squares: FloatArray) -> Booleans:
-    """Whether an outcome was seen often enough for its sums to be judged."""
-    return np.asarray((squares > 0) & (total**2 >= LEAST_SUCCESSES * squares))
+def _enough(pair: Against, declared: Guardrail) -> tuple[Booleans, Booleans]:
+    """Whether an outcome came often enough to call it broken, and to call it kept.
+
+    Broken: on the side that has more of it. Where it may be below 0, so that both may have much of
+    it and none on average, that is the side whose squares are larger a trial.
+    """
+    bounds = declared.reward.bounds
+    sums = [[part.sum(axis=-1) for part in (each.n, each.r, each.r2)] for each in pair[:2]]
+    arms, other = (often(r, r2, bounds) for _, r, r2 in sums)
+    arms_more = np.asarray(declared.worse == "more")
+    if bounds[0] < 0:
+        (n1, _, r1), (n0, _, r0) = sums
+        arms_more = r1 * n0 >= r0 * n1
+    return np.where(arms_more, arms, other), np.asarray(arms | other)

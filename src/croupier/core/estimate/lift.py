@@ -6,7 +6,13 @@ import msgspec
 import numpy as np
 
 from croupier.core.arms.panels import FloatArray
-from croupier.core.estimate.anytime import difference_sequence, ratio_sequence, ripe
+from croupier.core.estimate.anytime import (
+    POSITIVE,
+    Bounds,
+    difference_sequence,
+    ratio_sequence,
+    ripe,
+)
 from croupier.core.estimate.contrast import ALPHA, Between
 from croupier.core.estimate.doubted import Doubted
 from croupier.core.estimate.pair import Pair
@@ -85,7 +91,7 @@ class Lift(msgspec.Struct, frozen=True):
             difference_anytime=Interval.of(difference_sequence(total, alpha, always, doubted)),
             weighted_ratio=number(weighted_ratio(pair.arm, pair.other)) if propensities else None,
             pooled_ratio=number(pooled_ratio(pair.arm, pair.other)),
-            ripe=bool(ripe(pair.arm, pair.other)),
+            ripe=bool(ripe(pair.arm, pair.other, terms.bounds)),
             widened=float(once),
             doubted=_part(doubted, once * (total.noise1 + total.noise0)),
         )
@@ -106,13 +112,18 @@ class Lift(msgspec.Struct, frozen=True):
 class Terms(msgspec.Struct, frozen=True):
     """How strict to be: 1 − alpha over `comparisons` together, wider by the `dispersion`.
 
-    `positive` says that no reward is below 0, so that ratios mean something.
+    `bounds` are those of a reward.
     """
 
     alpha: float = ALPHA
     comparisons: int = 1
     dispersion: float = 1.0
-    positive: bool = True
+    bounds: Bounds = POSITIVE
+
+    @property
+    def positive(self) -> bool:
+        """Whether no reward is below 0, so that ratios mean something."""
+        return self.bounds[0] >= 0
 
 
 def _part(doubted: Doubted, noise: FloatArray) -> float | None:

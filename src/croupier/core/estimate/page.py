@@ -116,5 +116,5 @@ def _verdict(
         return decide(panel.default_name, None, [], lifts, worth)
     leader = max(known, key=lambda place: known[place])
     first = panel.policy.arm(leader)
-    rivals, judged = panel.rivals(leader), bool(ripe(first, first))
+    rivals, judged = panel.rivals(leader), bool(ripe(first, first, panel.terms.bounds))
     return decide(panel.default_name, lines[leader].arm, rivals, lifts, worth, judged=judged)

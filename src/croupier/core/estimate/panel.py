@@ -68,7 +68,7 @@ class Panel:
         self.terms = Terms(
             comparisons=len(self.arms) - len(self.default),
             dispersion=self.spread.factor,
-            positive=spec.reward.bounds[0] >= 0,
+            bounds=spec.reward.bounds,
         )
 
     @cached_property

@@ -13,6 +13,7 @@ from croupier.core.arms.table import ArmTable
 from croupier.core.barred import freed, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
+from croupier.core.estimate.offers import Offers
 from croupier.core.learn import Learned, absorb
 from croupier.core.open_trials import OpenBook, OpenTrials
 from croupier.core.publish import publish
@@ -150,7 +151,8 @@ class Learn:
         measured = {each: self._tables.get((name, reward_version, each), {})
                     for each in spec.measured}  # fmt: skip
         before = last.barred if last else ()
-        barred = bar(spec, arms, measured, now, before) if measured else ()
+        offers = Offers(self._declarations.absences(name), spec.period, watermark)
+        barred = bar(spec, arms, measured, now, before, offers) if measured else ()
         over = freed(before, barred, now)
         if last and last.reward_version == reward_version:
             over = [*last.freed, *over]

@@ -6,6 +6,7 @@ from types import MappingProxyType
 import msgspec
 
 from croupier.core import arm_changes
+from croupier.core.absences import Absences, Away
 from croupier.core.experiment import REWARD_FIELDS, SLATE_FIELDS, STORY_FIELDS, Experiment
 from croupier.core.records import Arm, ArmSet, Declaration, Refill
 
@@ -27,7 +28,7 @@ class Declarations:
         self._began: dict[str, dict[int, int]] = {}
         self._arms: dict[str, ArmSet] = {}
         self._hands: dict[str, dict[int, str]] = {}
-        self._born: dict[str, dict[int, int]] = {}
+        self._absences: dict[str, Absences] = {}
         self.refills: dict[tuple[str, int], int] = {}
 
     def apply(self, record: Declaration | ArmSet | Refill) -> None:
@@ -39,9 +40,7 @@ class Declarations:
             last = self._arms.get(record.experiment)
             if last is None or record.version > last.version:
                 self._remember_hands(record)
-                known = self._born.setdefault(record.experiment, {})
-                for arm in record.arms[len(known) :]:
-                    known[arm.number] = 0 if last is None else record.at
+                self._absences.setdefault(record.experiment, Absences()).take(record)
                 self._arms[record.experiment] = record
         elif isinstance(record, Refill):
             self.refills[record.experiment, record.reward_version] = record.watermark
@@ -51,7 +50,12 @@ class Declarations:
 
     def born(self, experiment: str) -> Mapping[int, int]:
         """Since when each arm number is given, milliseconds; 0 for those of the first set."""
-        return self._born.get(experiment, {})
+        known = self._absences.get(experiment)
+        return known.born if known else {}
+
+    def absences(self, experiment: str) -> list[Away]:
+        """Every time that one of its arms was not active."""
+        return self._absences[experiment].spells()
 
     def names(self) -> list[str]:
         """Every experiment that was ever declared, in order of its first declaration."""

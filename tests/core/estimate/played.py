@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.guardrail import Against, compare
 from croupier.core.estimate.panel import Known
 from croupier.core.experiment import Experiment
@@ -51,8 +52,11 @@ def broken_by(pair: Against, declared: Guardrail) -> NDArray[np.bool_]:
     """Whether the arms of runs have broken a guardrail by the end of each period, (…, T)."""
     looks = []
     for end in range(1, pair.arms.n.shape[-1] + 1):
+        draws = pair.draws and Draws(*(each[..., :end] for each in pair.draws))
         arms, other = (Cells(*(each[..., :end] for each in side)) for side in pair[:2])
-        looks.append(compare(pair._replace(arms=arms, other=other), declared, 1).broken)
+        looks.append(
+            compare(pair._replace(arms=arms, other=other, draws=draws), declared, 1).broken
+        )
     return np.stack(looks, axis=-1)
 
 

@@ -6,6 +6,7 @@ import pytest
 from croupier.core.estimate.anytime import difference_sequence, often, ratio_sequence
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import Contrast
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.lift import Lift, Terms
 from croupier.core.estimate.pair import Pair
 from croupier.core.worlds.batches import play, thompson_shares
@@ -68,7 +69,9 @@ def test_outcomes_on_both_sides_of_0_are_often_when_they_cancel_out() -> None:
             Cells(n, mean * n, events * n, 2 * n, 4 * n, 2 * mean * n, 4 * mean * n, 4 * events * n)
             for mean, events in ((0.0, 0.02), (0.015, 0.02))
         ]
-        found = Lift.of("a", Pair(cells[1], cells[0]), Terms(bounds=(-1.0, 1.0)))
+        found = Lift.of(
+            "a", Pair(cells[1], cells[0], (Draws.between(*cells),) * 2), Terms(bounds=(-1.0, 1.0))
+        )
         assert (found.ripe, found.side) == (side == 1, side)
 
 

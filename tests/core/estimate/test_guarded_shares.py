@@ -4,11 +4,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from croupier.adapters.memory import MemorySnapshots
+from croupier.apps.learn import Learn
+from croupier.core import arm_changes
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.estimate.cells import Cells
+from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.guardrail import Against, judge
 from croupier.core.estimate.page import estimates
 from croupier.core.estimate.panel import Known
@@ -17,7 +21,7 @@ from croupier.core.guardrail import Guardrail
 from croupier.core.reward import Reward, Term
 from croupier.core.worlds.batches import merged, play
 from croupier.core.worlds.harm import second
-from tests.core.estimate.played import broken_by, one, rows
+from tests.core.estimate.played import HOUR, broken_by, one, rows
 
 LOSS = Guardrail(Reward({"loss": Term(1.0)}), margin=0.002)
 COLUMN = LOSS.column("loss")
@@ -65,7 +69,8 @@ def test_a_winner_is_not_barred_for_what_is_lost_late_in_each_hour() -> None:
     lost = second(cells, np.tile(np.linspace(0.01, 0.05, 10), 24)[:, None], dice)
     both = merged(lost, 10)
     plain, found = (
-        broken_by(Against(each.arm(1), each.arm(0)), LOSS) for each in (both.plain(), both)
+        broken_by(Against(each.arm(1), each.arm(0), draws=draws), LOSS)
+        for each, draws in ((both.plain(), Draws.as_they_came(both.arm(0))), (both, None))
     )
     assert plain.any(axis=-1).mean() > 0.3
     assert found.any(axis=-1).mean() <= 0.05
@@ -83,6 +88,46 @@ def test_the_hour_that_an_arm_was_there_for_half_of_counts_nothing(first: str) -
         found = judge(cells, [0], LOSS, 2)
         assert found.stands(2) != "broken"
     assert float(judge(told, [0], LOSS, 2).once.value[2]) == pytest.approx(0.0)
+
+
+def test_an_hour_in_which_an_arm_joined_counts_nothing_though_it_looks_steady() -> None:
+    """c joins when losses of all rise to 5 %, and leads at once; a stands at its floor."""
+    before = drawn(1e5, [0.01, 0.99, 0.0], [0.01] * 3)
+    joins = hour(before, drawn(1e5, [0.01, 0.01, 0.98], [0.05] * 3))
+    cells = hours(before, before, joins)
+    assert cells.arms([0, 2]).steady().all()  # by luck: only b was shown at two propensities
+    assert judge(cells, [0], LOSS, 2).stands(2) == "open"
+
+
+def test_hours_in_which_an_arm_was_paused_count_nothing_as_its_history_says() -> None:
+    """c was there while all lost 60 %, and paused from 2:30 to 3:45; else it loses 5 against 1 %.
+
+    Without the history those hours look like dispersion, that hides all harm.
+    """
+    rates, without, all_three = [0.01, 0.01, 0.05], [0.5, 0.5, 0.0], [1 / 3] * 3
+    usual, away = drawn(1e4, all_three, rates), drawn(1e4, without, rates)
+    half = hour(drawn(1e4, all_three, [0.6] * 3), away)
+    sums = rows(hours(usual, usual, half, hour(away, usual), usual), f"policy:{COLUMN}")
+    for told in (False, True):
+        book = Declarations()
+        for record in book.changes(SPEC, 0):
+            book.apply(record)
+        history = [book.arms("b")]
+        changes = [("paused", 5 * HOUR // 2), ("active", 15 * HOUR // 4)] if told else []
+        for version, (status, at) in enumerate(changes, 2):
+            changed = arm_changes.set_status(history[-1], status, ["c"])  # type: ignore[arg-type]
+            history.append(msgspec.structs.replace(changed, version=version, at=at))
+            book.apply(history[-1])
+        learn = Learn(book, MemorySnapshots())
+        learn.take(sums)
+        (snapshot,) = learn.refresh(["b"], 5 * HOUR, 5 * HOUR)
+        assert [each.name for each in snapshot.barred] == (["c"] if told else [])
+        page = estimates(Known(book.latest("b"), book.arms("b"), sums, 5 * HOUR, history=history))
+        assert page.guardrails is not msgspec.UNSET
+        c = page.guardrails[0].arms[1]
+        assert (c.stands, c.difference.value == pytest.approx(0.04)) == (
+            ("broken", True) if told else ("open", False)
+        )
 
 
 def test_the_first_hour_of_all_counts() -> None:

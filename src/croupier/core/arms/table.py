@@ -106,9 +106,13 @@ class ArmTable:
         [[4.0, 0.0], [2.0, 0.0]]
         """
         self._know(arms, len(Sums._fields))
-        columns = [self._column(start) for start in sorted(self._periods)]
+        columns = [self._column(start) for start in self.starts()]
         none = np.zeros((self._sums, 0, len(arms)))
         return np.stack(columns, axis=1) if columns else none
+
+    def starts(self) -> list[int]:
+        """Of which periods there are sums, in order of time."""
+        return sorted(self._periods)
 
     def _know(self, arms: Sequence[int], sums: int = _READ) -> None:
         if (self._arms, self._sums) != (tuple(arms), sums):

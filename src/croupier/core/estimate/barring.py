@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.table import ArmTable
 from croupier.core.barred import Barred, still
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.guardrail import judge
+from croupier.core.estimate.offers import Offers
 from croupier.core.experiment import Experiment
 from croupier.core.records import ArmSet
 
@@ -16,12 +18,17 @@ Tables = Mapping[str, Mapping[int, ArmTable]]
 
 
 def bar(
-    spec: Experiment, arms: ArmSet, tables: Tables, at: int, before: Iterable[Barred] = ()
+    spec: Experiment,
+    arms: ArmSet,
+    tables: Tables,
+    at: int,
+    before: Iterable[Barred] = (),
+    offers: Offers | None = None,
 ) -> tuple[Barred, ...]:
     """Every arm that is barred at `at`: those `before` that still are, and those found broken now.
 
     Each guardrail compares every arm but the default's with the default, period by period; the
-    error of 5 % is shared between all of these comparisons.
+    error of 5 % is shared between all of these comparisons. `offers` say when arms could be shown.
     """
     default = tuple(arm.number for arm in arms.arms if arm.name in spec.defaults)
     found = {(each.guardrail, each.arm): each for each in still(before, spec.guardrails, default)}
@@ -33,7 +40,8 @@ def bar(
         cells, groups = _cells(tables.get(column, {}), numbers), _groups(tables, column, numbers)
         if not cells.n.size:
             continue
-        judged = judge(cells, places, declared, shared, groups)
+        there = _there(tables[column], numbers, offers)
+        judged = judge(cells, places, declared, shared, groups, there)
         for place in np.flatnonzero(judged.broken).tolist():
             number, sequence = numbers[place], judged.anytime
             if number not in default and (name, number) not in found:
@@ -54,6 +62,15 @@ def _cells(tables: Mapping[int, ArmTable], numbers: list[int]) -> Cells:
     """The periods of all slots one below the other, and all arms beside each other."""
     parts = [tables[slot].all_sums(numbers) for slot in sorted(tables)]
     return Cells.in_units(np.concatenate(parts or [np.zeros((8, 0, len(numbers)))], axis=1))
+
+
+def _there(
+    tables: Mapping[int, ArmTable], numbers: list[int], offers: Offers | None
+) -> FloatArray | None:
+    """In which of these periods arms could be shown from start to end."""
+    if offers is None:
+        return None
+    return np.concatenate([offers.whole(tables[slot].starts(), numbers) for slot in sorted(tables)])
 
 
 def _groups(tables: Tables, column: str, numbers: list[int]) -> Cells | None:

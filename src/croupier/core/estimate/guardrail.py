@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from croupier.core.arms.panels import FloatArray
 from croupier.core.estimate.anytime import difference_sequence, often
 from croupier.core.estimate.cells import Cells
 from croupier.core.estimate.contrast import ALPHA, Between, Contrast
@@ -55,7 +56,8 @@ class Against(NamedTuple):
         together = found.size**2 * (1.0 / worth1 + 1.0 / worth0) * pooled
         noise1 = np.where(found.noise1 + found.noise0 > 0, found.noise1, together)
         alike = np.maximum(found.alike, together)
-        whole = ~in_part(arms, other, others)
+        still = (draws or Draws.between(arms, other)).still
+        whole = ~in_part(arms, other, still, others)
         return Contrast(*(whole * each for each in found._replace(noise1=noise1, alike=alike)))
 
 
@@ -65,11 +67,13 @@ def judge(
     declared: Guardrail,
     shared_by: int,
     groups: Cells | None = None,
+    there: FloatArray | None = None,
 ) -> Judged:
     """Whether arms' second outcome is worse than the default's by more than the margin a trial.
 
     `cells` are the sums of that outcome, shape (T, K), in order of time; `default` are the places
     of the default's arms; `groups` the same by group of units, (G, K), where these are kept. An arm
+    counts only where it was `there`, (T, K), from a period's start to its end. It
     has broken it when every difference that is left in the confidence sequence is worse than the
     margin, and keeps it when none is; so it may be asked at every refresh, and a sound arm is ever
     called broken with probability 5 % at most, over all `shared_by` comparisons (arms and
@@ -88,16 +92,16 @@ def judge(
     Source: Johari, Pekelis & Walsh 2015, Always Valid Inference (arXiv 1512.04922), for the rule;
     `anytime` for the sequence.
     """  # noqa: E501
+    draws = Draws.of(cells)
+    if there is not None:
+        whole = there.copy()
+        whole[:, default] = there[:, default].min(axis=-1, keepdims=True)
+        cells = Cells(*(whole * each for each in cells))
     factor = spread(cells).factor
     other = cells.arms(default).together()
     sides = (groups.turned(), side(groups, default)) if groups is not None else None
-    return compare(
-        Against(cells.turned(), other, max(len(default), 1), Draws.of(cells)),
-        declared,
-        shared_by,
-        factor,
-        sides,
-    )
+    pair = Against(cells.turned(), other, max(len(default), 1), draws)
+    return compare(pair, declared, shared_by, factor, sides)
 
 
 def compare(

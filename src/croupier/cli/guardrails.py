@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_MEANS = (
+    "* over all trials; a difference is of trials in the same periods, and need not agree with it"
+)
+
+
 def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
     """A table a guardrail, and a line for each arm that is not shown because of it."""
     from rich.table import Table
@@ -15,11 +20,11 @@ def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
     for each in guardrails:
         console.print(
             f"\nguardrail {each['name']}: at most {each['margin']:g} {each['worse']} a trial than "
-            f"the default's {figure(each['default'])}"
+            f"the default's {figure(each['default'])}*"
         )
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("arm")
-        for title in ("n", "mean", "difference", "95 %", "at any time", ""):
+        for title in ("n", "mean*", "difference", "95 %", "at any time", ""):
             table.add_column(title, justify="right", no_wrap=True)
         held = [] if each["holdout"] is None else [each["holdout"]]
         for arm in (*each["arms"], *held):
@@ -31,6 +36,8 @@ def report_guardrails(console: "Console", guardrails: list[Any]) -> None:
         for arm in each["arms"]:
             if arm["barred"]:
                 console.print(f"{arm['arm']} is shown no more: {arm['barred']}", style="red")
+    if guardrails:
+        console.print(_MEANS, style="dim")
 
 
 def _ends(interval: Any) -> str:

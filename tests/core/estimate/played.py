@@ -52,7 +52,7 @@ def broken_by(pair: Against, declared: Guardrail) -> NDArray[np.bool_]:
     """Whether the arms of runs have broken a guardrail by the end of each period, (…, T)."""
     looks = []
     for end in range(1, pair.arms.n.shape[-1] + 1):
-        draws = pair.draws and Draws(*(each[..., :end] for each in pair.draws))
+        draws = pair.draws and Draws(pair.draws.visits[..., :end], pair.draws.still[..., :end])
         arms, other = (Cells(*(each[..., :end] for each in side)) for side in pair[:2])
         looks.append(
             compare(pair._replace(arms=arms, other=other, draws=draws), declared, 1).broken

@@ -21,6 +21,7 @@ from croupier.core.guardrail import Guardrail, Worse
 class Guarded(msgspec.Struct, frozen=True):
     """One arm (or all of them together) under a guardrail, a trial, against the default or holdout.
 
+    `mean` is over all trials, whenever they were; the difference is made period by period.
     `difference` has a 95 % interval for one look, `difference_anytime` one that holds at all looks,
     of all arms and guardrails, together; `stands` is what follows from it. `barred` says since when
     and why the arm is not shown.

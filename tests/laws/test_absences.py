@@ -1,0 +1,34 @@
+"""Laws of absences: they say of each arm and period what the whole history of the arms says."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as some
+
+from croupier.core.absences import Absences
+from croupier.core.estimate.offers import Offers, offered
+from croupier.core.records import Arm, ArmSet, Status
+
+statuses = some.lists(some.sampled_from(["active", "paused", "removed"]), min_size=1, max_size=4)
+
+
+@given(some.lists(some.tuples(some.integers(1, 9), statuses), min_size=1, max_size=6))
+def test_absences_say_what_the_history_says(changes: list[tuple[int, list[Status]]]) -> None:
+    """Arms are added and never forgotten; a version that comes twice counts once, the first."""
+    history: list[ArmSet] = []
+    at, known = 0, list[Status]()
+    for later, given_statuses in changes:
+        at, known = at + later, [*given_statuses, *known[len(given_statuses) :]]
+        arms = tuple(Arm(number, f"x{number}", status) for number, status in enumerate(known))
+        history.append(ArmSet(experiment="b", version=len(history) + 1, at=at, arms=arms))
+    away = Absences()
+    for one in [*history, history[0]]:
+        away.take(one)
+    starts, numbers = range(0, at + 10, 5), range(len(known))
+    told = offered(starts, [start + 5 for start in starts], numbers, history)
+    found = Offers(away.spells(), 5, at).whole(starts, numbers)
+    assert np.array_equal(told, found)
+    assert away.born == {
+        number: next(0 if place == 0 else one.at for place, one in enumerate(history)
+                     if len(one.arms) > number)
+        for number in numbers
+    }  # fmt: skip

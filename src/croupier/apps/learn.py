@@ -10,7 +10,7 @@ from croupier.core.arms.groups import split_stratum
 from croupier.core.arms.maturing import DELAY
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.arms.table import ArmTable
-from croupier.core.barred import freed, without
+from croupier.core.barred import Barred, freed, without
 from croupier.core.declarations import Declarations
 from croupier.core.estimate.barring import bar
 from croupier.core.estimate.offers import Offers
@@ -151,8 +151,10 @@ class Learn:
         measured = {each: self._tables.get((name, reward_version, each), {})
                     for each in spec.measured}  # fmt: skip
         before = last.barred if last else ()
-        offers = Offers(self._declarations.absences(name), spec.period, watermark)
-        barred = bar(spec, arms, measured, now, before, offers) if measured else ()
+        barred: tuple[Barred, ...] = ()
+        if measured:
+            offers = Offers(self._declarations.absences(name), spec.period, watermark)
+            barred = bar(spec, arms, measured, now, before, offers)
         over = freed(before, barred, now)
         if last and last.reward_version == reward_version:
             over = [*last.freed, *over]

@@ -42,8 +42,11 @@ ONE_SUCCESS = [  # and visits of the floor that failed: e^(reach of a ratio) was
     ("policy", 1, 0, 1e-6, 0.0, 2),
 ]
 
+BESIDE_HEAVY = [("imported", 1, 0, 1e-9, 1.0, 30), ("policy", 1, 0, 0.5, 1.0, 1)]
+
 
 @settings(max_examples=60)
+@example(reward=REWARDS[0], by_units=False, shown=BESIDE_HEAVY)
 @example(reward=REWARDS[0], by_units=False, shown=ONE_SUCCESS)
 @given(
     reward=some.sampled_from(REWARDS),
@@ -67,7 +70,8 @@ def test_a_page_has_no_warnings_and_only_numbers(
             key = StateKey(
                 "b", arm, 0, 1, where, 0 if by_units and where != stratum else hour * HOUR
             )
-            rows[key] = rows.get(key, Sums()) + sums
+            for each in {key, key._replace(stratum=where.replace("imported", "policy"))}:
+                rows[each] = rows.get(each, Sums()) + sums
     arms = ArmSet("b", 1, 0, tuple(Arm(number, name) for number, name in enumerate(NAMES)))
     page = estimates(Known(Declaration(1, 1, 0, spec), arms, rows, watermark=4 * HOUR))
     assert all(map(math.isfinite, numbers(msgspec.to_builtins(page))))

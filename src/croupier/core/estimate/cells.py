@@ -110,8 +110,18 @@ class Cells(NamedTuple):
         return Cells(*(each.sum(axis=-1) for each in self))
 
     def without(self, some: "Cells") -> "Cells":
-        """All trials but some of them."""
-        return Cells(*(each - part for each, part in zip(self, some, strict=True)))
+        """All trials but some of them.
+
+        Beside others of 10⁹ times their weight, Σw and Σw² of those that are left are lost to
+        rounding: they are then the least that so many trials can have, n and (Σw)²/n.
+
+        >>> one, rare = Cells(*np.full((8, 1), 3.0)), Cells(*np.array([[1.0]] * 3 + [[1e18]] * 5))
+        >>> Cells(*np.add(one, rare)).without(rare).w2.tolist()
+        [3.0]
+        """
+        left = Cells(*(each - part for each, part in zip(self, some, strict=True)))
+        w = np.maximum(left.w, left.n)
+        return left._replace(w=w, w2=np.maximum(left.w2, w**2 / np.maximum(left.n, 1.0)))
 
     def turned(self) -> "Cells":
         """Periods last: shape (T, K) → (K, T)."""

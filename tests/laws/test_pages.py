@@ -75,6 +75,7 @@ def test_a_page_has_no_warnings_and_only_numbers(
     arms = ArmSet("b", 1, 0, tuple(Arm(number, name) for number, name in enumerate(NAMES)))
     page = estimates(Known(Declaration(1, 1, 0, spec), arms, rows, watermark=4 * HOUR))
     assert all(map(math.isfinite, numbers(msgspec.to_builtins(page))))
+    assert (page.verdict.regret or 0.0) <= most - least
 
 
 def numbers(told: object) -> Iterator[float]:

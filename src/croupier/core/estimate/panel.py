@@ -163,6 +163,7 @@ class Panel:
         """Every other arm in play, and how much more than the leader it may earn."""
         active = sorted(self.in_play)
         pairs = max(len(active) * (len(active) - 1) // 2, 1)
+        low, high = self.terms.bounds
         found = []
         for place in active:
             if place != leader:
@@ -170,5 +171,7 @@ class Panel:
                 total = pair.contrast().total()
                 _, factor = pair.factors(total, self.spread.factor)
                 more = difference_sequence(total, self.terms.alpha / pairs, factor, pair.doubted)
+                if np.isfinite(more.high):  # no trial earns more than the reward can
+                    more = more._replace(high=np.minimum(more.high, high - low))
                 found.append(Rival(self.arms[place].name, Interval.of(more)))
         return found

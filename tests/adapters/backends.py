@@ -6,19 +6,25 @@ does not provide is there in memory.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
+from croupier.adapters.archive import ArchivedLog
 from croupier.adapters.durable import DurableSnapshots
 from croupier.adapters.kafka import Cluster, KafkaLog
 from croupier.adapters.memory import MemoryLog, MemorySnapshots, MemoryState
 from croupier.adapters.postgres import Database, PostgresSnapshots, PostgresState
 from croupier.adapters.redis import RedisSnapshots
 from croupier.adapters.sqlite import SqliteLog, SqliteSnapshots, SqliteState, Writer
+from croupier.config.archive import ENTRIES
+from croupier.config.row_files import open_tables
 from croupier.ports import EventLog, SnapshotCache, StateStore
+from croupier.runners.export.days import Files, Span
+from croupier.runners.export.entries import export_entries
 from tests.laws.streams import HandClock
 from tests.services.fixtures import URLS
 from tests.services.servers import Kafka, Postgres, Redis
@@ -42,7 +48,7 @@ class Technology(NamedTuple):
     """How to open it in a folder, which ports it provides, what it is like.
 
     `lasts`: what it holds outlives it; `ours`: its stamps are of our clock; `parts`: how many
-    partitions; `service`: what has to run.
+    partitions; `keeps`: what was trimmed is read on; `service`: what has to run.
     """
 
     open: Callable[[Path, HandClock], Opened]
@@ -51,6 +57,7 @@ class Technology(NamedTuple):
     ours: bool = True
     parts: int = 1
     shared: bool = True
+    keeps: bool = False
     service: type[Service] | None = None
 
 
@@ -113,6 +120,30 @@ def _redis(folder: Path, clock: HandClock) -> Opened:
     return _memory(folder, clock)._replace(cache=cache, close=cache.close)
 
 
+class Archiving:
+    """Each append is archived, and all but what came with the newest stamp is trimmed."""
+
+    def __init__(self, folder: Path, live: EventLog) -> None:
+        self._folder, self._live = folder, live
+
+    def append(
+        self, topic: str, records: Sequence[bytes], keys: Sequence[bytes] | None = None
+    ) -> "Future[int]":
+        done = self._live.append(topic, records, keys)
+        stamp = done.result(10)
+        export_entries(self._live, Span(), Files(self._folder, open_tables()))
+        self._live.trim(topic, stamp)
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ArchivedLog(self._folder / ENTRIES, self._live), name)
+
+
+def _archived(folder: Path, clock: HandClock) -> Opened:
+    opened = _sqlite(folder, clock)
+    return opened._replace(log=cast("EventLog", Archiving(folder, opened.log)))
+
+
 def _durable(folder: Path, clock: HandClock) -> Opened:
     cache = DurableSnapshots(MemorySnapshots(), MemorySnapshots())
     return _memory(folder, clock)._replace(cache=cache)
@@ -121,6 +152,7 @@ def _durable(folder: Path, clock: HandClock) -> Opened:
 TECHNOLOGIES = {
     "memory": Technology(_memory, lasts=False),
     "sqlite": Technology(_sqlite),
+    "archived": Technology(_archived, LOG, keeps=True),
     "durable": Technology(_durable, CACHE, lasts=False),
     "kafka": Technology(_kafka, LOG, ours=False, service=Kafka),
     "postgres": Technology(_postgres, "states cache", shared=False, service=Postgres),

@@ -34,6 +34,8 @@ def test_it_runs_beside_the_server(croupier: CommandLine, tmp_path: Path) -> Non
         (("--since", "yesterday"), "expected such as 2026-11-22"),
         (("--since", "2026-11-22", "--until", "2026-11-22"), "a day before"),
         (("--experiment", "nope"), "no experiment nope"),
+        (("--what", "entries", "--experiment", NAME), "records of every --experiment"),
+        (("--what", "entries", "--log", "kafka://nowhere/shop"), "of a data file only"),
         (("--data", "nowhere.db"), "no such data file"),
         (("--out", "croupier.toml"), "croupier.toml"),
     ],

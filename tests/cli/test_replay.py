@@ -184,6 +184,70 @@ def test_a_trimmed_log_mends_nothing(croupier: CommandLine, shop: Path) -> None:
     assert stored(shop) == before
 
 
+def archived_and_trimmed(croupier: CommandLine, shop: Path) -> dict[tuple[str, int], Any]:
+    """Everything archived, all but the newest dropped from the log; the sums, which are left."""
+    words = ("--out", shop / "kept", "--what", "entries", "--json")
+    told = croupier("export", "--data", shop / "croupier.db", *words).json()
+    assert told["rows"]["entries"] > 10
+    for topic in ("events", "funnels", "observations"):
+        newest = f"(SELECT max(offset) FROM log_{topic})"
+        tamper(shop, f"DELETE FROM log_{topic} WHERE offset < {newest}")
+    return stored(shop)
+
+
+def test_what_was_trimmed_is_read_from_the_archive(croupier: CommandLine, shop: Path) -> None:
+    before = archived_and_trimmed(croupier, shop)
+    assert "--archive DIR" in run(croupier, shop).out
+    found = run(croupier, shop, "--archive", shop / "kept")
+    assert (found.code, "trimmed" in found.out) == (0, False)
+    assert "the stored sums are what the log says" in found.out
+    tamper(shop, "DELETE FROM sums WHERE arm = (SELECT min(arm) FROM sums)")
+    assert run(croupier, shop, "--archive", shop / "kept").code == 1
+    refused = run(croupier, shop, "--write")
+    assert (refused.code, "--archive DIR" in refused.err) == (2, True)
+    mended = run(croupier, shop, "--archive", shop / "kept", "--write")
+    assert (mended.code, "1 sums differed and were written" in mended.out) == (0, True)
+    assert stored(shop) == before
+
+
+def test_a_new_reward_is_filled_from_the_archive(croupier: CommandLine, shop: Path) -> None:
+    archived_and_trimmed(croupier, shop)
+    (shop / "croupier.toml").write_text(RICHER)
+    words = ("--config", shop / "croupier.toml", "--new-reward", "--archive", shop / "kept")
+    dry = run(croupier, shop, *words)
+    assert (dry.code, "would be added" in dry.out) == (1, True)
+    assert run(croupier, shop, *words, "--write").code == 0
+    assert stored(shop) == {(NAME, 1): (10, 5_000_000), (NAME, 2): (10, 30_000_000)}
+    assert run(croupier, shop, "--archive", shop / "kept").code == 0
+    with a_house(shop / "croupier.db", RICHER) as house:
+        house.trial("v", "enrol")
+        assert sum(arm["reward_sum"] for arm in house.settle()["arms"]) == 35
+    assert run(croupier, shop, "--archive", shop / "kept").code == 0
+
+
+def test_an_archive_that_cannot_be_read_changes_nothing(croupier: CommandLine, shop: Path) -> None:
+    before = archived_and_trimmed(croupier, shop)
+    (shop / "croupier.toml").write_text(RICHER)
+    words = ("--config", shop / "croupier.toml", "--new-reward", "--write", "--archive")
+    (nothing, damaged) = (run(croupier, shop, *words, shop / "elsewhere"), shop / "kept")
+    assert (nothing.code, "no archive" in nothing.err) == (2, True)
+    (path,) = damaged.rglob("events.parquet")
+    path.write_bytes(path.read_bytes()[:-9])
+    found = run(croupier, shop, *words, damaged)
+    assert (found.code, len(found.err.splitlines()), str(path) in found.err) == (2, 1, True)
+    assert stored(shop) == before
+    declared = croupier("log", "--data", shop / "croupier.db", "--topic", "arms").out
+    assert "reward version 2" not in declared
+
+
+def test_what_was_trimmed_whole_mends_nothing(croupier: CommandLine, shop: Path) -> None:
+    tamper(shop, "DELETE FROM log_events")
+    before = stored(shop)
+    assert run(croupier, shop, "--json").json()["whole"] is False
+    assert run(croupier, shop, "--write").code == 2
+    assert stored(shop) == before
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [(None, "no such data file"), ("text, no database", "not a database")]
 )

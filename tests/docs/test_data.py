@@ -52,19 +52,20 @@ def test_data_is_imported_as_told(tmp_path: Path) -> None:
 @pytest.mark.documents
 def test_data_is_exported_as_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "croupier.toml").write_text(README_TOML + QUICK)
-    everything, nightly, archive = blocks(OUT, "sh")
+    everything, nightly, archive, again = blocks(OUT, "sh")
     with server(tmp_path) as url:
         _one_trial(url, "click")
         assert "observations" in shell(tmp_path, everything)
         assert "observations" in shell(tmp_path, nightly)
-        shell(tmp_path, archive)
+        assert "entries" in shell(tmp_path, archive)
+        assert "the stored sums are what the log says" in shell(tmp_path, again)
     monkeypatch.chdir(tmp_path)
     (block,) = blocks(OUT, "python")
     names: dict[str, Any] = {}
     exec(block, names)
     assert names["states"].to_pylist()[0]["n"] == 1
     folders = {line.split("`")[1] for line in _rows() if line.startswith("| `")}
-    assert folders >= {path.name for path in (tmp_path / "warehouse").iterdir()}
+    assert folders >= {path.name for path in (tmp_path / "warehouse").iterdir()} | {"entries"}
 
 
 def _rows() -> list[str]:

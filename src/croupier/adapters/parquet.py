@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from croupier.core.columns import Column
 
 _BATCH = 5_000
+_BATCH_BYTES = 16 << 20
 _COUNTED = pa.struct(
     [pa.field("kind", pa.string()), pa.field("count", pa.int64()), pa.field("value", pa.float64())]
 )
@@ -24,14 +25,15 @@ _TYPES = {
     "time": pa.timestamp("ms", tz="UTC"),
     "flag": pa.bool_(),
     "counts": pa.list_(_COUNTED),
+    "bytes": pa.binary(),
 }
 
 
 class ParquetTable:
     """Table as one Parquet file; what a column means stands in its metadata.
 
-    It grows under a name that readers of folders pass over, some thousand rows in memory, and is
-    moved into place when it is whole and on disk.
+    It grows under a name that readers of folders pass over, some thousand rows or 16 MiB of bytes
+    in memory, and is moved into place when it is whole and on disk. Its pages have checksums.
     """
 
     def __init__(self, path: Path, columns: Sequence[Column]) -> None:
@@ -39,13 +41,17 @@ class ParquetTable:
         self._path, self._schema = path, _schema(columns)
         self._draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
         self._waiting: list[Sequence[object]] = []
+        self._heavy = [place for place, each in enumerate(columns) if each.kind == "bytes"]
+        self._bytes = 0
         self._writer: Any = None
 
     def add(self, row: Sequence[object]) -> None:
         """One row."""
         self._waiting.append(row)
         self.rows += 1
-        if len(self._waiting) >= _BATCH:
+        for place in self._heavy:
+            self._bytes += len(cast("bytes", row[place]))
+        if len(self._waiting) >= _BATCH or self._bytes >= _BATCH_BYTES:
             self._flush()
 
     def close(self) -> None:
@@ -68,7 +74,9 @@ class ParquetTable:
     def _flush(self) -> None:
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = pq.ParquetWriter(self._draft, self._schema, compression="zstd")
+            self._writer = pq.ParquetWriter(
+                self._draft, self._schema, compression="zstd", write_page_checksum=True
+            )
         if self._waiting:
             columns = zip(*self._waiting, strict=True)
             arrays = [
@@ -76,7 +84,7 @@ class ParquetTable:
                 for column, field in zip(columns, self._schema, strict=True)
             ]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-            self._waiting = []
+            self._waiting, self._bytes = [], 0
 
 
 def read_parquet(path: Path) -> Iterator[list[object]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from croupier.cli.options import Data, Json
-from croupier.cli.where import LogUrl, StatesUrl, open_to_look
+from croupier.cli.where import LogUrl, StatesUrl, is_distributed, open_to_look
 
 if TYPE_CHECKING:
     from croupier.config.backends import Backends
@@ -38,7 +38,8 @@ def export(  # noqa: PLR0913 - the command's own options
 
     It reads only, and may run beside the server. A file appears when it is whole; exporting a day
     again replaces its files. Where the log was trimmed in the middle of a day, a file of that day
-    that is there already is left alone, for it holds more.
+    that is there already is left alone, for it holds more. `--what entries` writes the log itself,
+    which `croupier replay --archive` reads where the log was trimmed.
 
     Examples:
       croupier export --data shop.db --out warehouse
@@ -47,6 +48,8 @@ def export(  # noqa: PLR0913 - the command's own options
       --states postgresql://shop@10.0.0.6/shop
 
       croupier export --data shop.db --out warehouse --since 2026-11-21 --until 2026-11-22
+
+      croupier export --data shop.db --out archive --what entries
     """
     from croupier.config.row_files import open_tables
     from croupier.runners.export.days import Files
@@ -55,6 +58,8 @@ def export(  # noqa: PLR0913 - the command's own options
     wanted = [part for part in what.replace(" ", "").split(",") if part]
     if not set(wanted) <= set(WHAT):
         raise typer.BadParameter(f"--what: expected some of {', '.join(WHAT)}, got {what!r}")
+    if "entries" in wanted:
+        _refuse_a_part(experiment, distributed=is_distributed(data, log))
     try:
         span = _span(since, until)
         tables = open_tables()  # whether pyarrow is there is known before any data are opened
@@ -65,6 +70,14 @@ def export(  # noqa: PLR0913 - the command's own options
     except OSError as error:
         raise typer.BadParameter(f"{error.filename or out}: {error.strerror or error}") from error
     _report(out, written, as_json=as_json)
+
+
+def _refuse_a_part(experiment: list[str] | None, *, distributed: bool) -> None:
+    """An archive is of a data file's log, and of all of it."""
+    if experiment:
+        raise typer.BadParameter("--what entries: an entry holds records of every --experiment")
+    if distributed:
+        raise typer.BadParameter("--what entries: of a data file only; Kafka keeps its own log")
 
 
 def _open(backends: "Backends", files: "Files", names: list[str], span: "Span") -> "Export":

@@ -22,6 +22,10 @@ def replay(
         Path | None,
         typer.Option("--config", "-c", help="Declare this file first, for good with --write only."),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(help="Read here, as `export --what entries` wrote it, what was trimmed."),
+    ] = None,
     *,
     new_reward: Annotated[
         bool, typer.Option("--new-reward", help="Value past trials by the reward declared now.")
@@ -43,21 +47,20 @@ def replay(
       croupier replay --data shop.db --config shop.toml --new-reward
 
       croupier replay --data shop.db --config shop.toml --new-reward --write
+
+      croupier replay --data shop.db --archive archive
     """
-    from croupier.config.backends import data_file, open_backends
     from croupier.config.errors import ConfigError
     from croupier.runners.replay import Replay
 
-    file = data_file(data)
-    if not file.exists():
-        raise ConfigError(f"{file}: no such data file")
-    backends = open_backends(file, read_only=not write)
+    backends = _opened(data, archive, write=write)
     try:
         declarations = _declared(config, backends, write=write)
         again = Replay(backends, declarations, (lambda _: None) if as_json else _show)
         commit, differing, whole = _filled(again) if new_reward else _checked(again)
         if write and not whole and not new_reward:
-            raise ConfigError(f"{data}: its log was trimmed, it no longer holds what was learned")
+            gone = "its log was trimmed, it no longer holds what was learned"
+            raise ConfigError(f"{data}: {gone}{_missing(archive)}")
         if write:
             backends.states.commit(commit)
     finally:
@@ -65,11 +68,28 @@ def replay(
     if as_json:
         _print_json(again.entries, differing, whole=whole, write=write)
     else:
-        print(f"\n{again.entries:,} entries read" + ("" if whole else ", the first were trimmed"))
+        trimmed = "" if whole else f", the first were trimmed{_missing(archive)}"
+        print(f"\n{again.entries:,} entries read{trimmed}")
         _print_sums(differing)
         print((_of_filling if new_reward else _of_checking)(differing, write=write))
     if differing and not write:
         raise typer.Exit(1)
+
+
+def _opened(data: str, archive: Path | None, *, write: bool) -> "Backends":
+    from croupier.config.archive import with_archive
+    from croupier.config.backends import data_file, open_backends
+    from croupier.config.errors import ConfigError
+
+    file = data_file(data)
+    if not file.exists():
+        raise ConfigError(f"{file}: no such data file")
+    backends = open_backends(file, read_only=not write)
+    try:
+        return with_archive(backends, archive) if archive else backends
+    except BaseException:
+        backends.close()
+        raise
 
 
 def _declared(config: Path | None, backends: "Backends", *, write: bool) -> "Declarations":
@@ -97,6 +117,13 @@ def _checked(again: "Replay") -> "tuple[Commit, list[Difference], bool]":
     rebuilt = again.rebuild()
     found = differences(again.standing.sums, rebuilt.sums)
     return again.correction(rebuilt), found, rebuilt.whole
+
+
+def _missing(archive: Path | None) -> str:
+    """Where what was trimmed may be, after a statement that it was."""
+    if archive is None:
+        return ": --archive DIR reads them from where `croupier export --what entries` wrote them"
+    return f", and {archive} does not hold them"
 
 
 def _show(entries: int) -> None:

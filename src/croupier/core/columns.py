@@ -10,5 +10,5 @@ class Column(NamedTuple):
     """
 
     name: str
-    kind: Literal["text", "texts", "whole", "number", "numbers", "time", "flag", "counts"]
+    kind: Literal["text", "texts", "whole", "number", "numbers", "time", "flag", "counts", "bytes"]
     meaning: str

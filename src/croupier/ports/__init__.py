@@ -15,6 +15,7 @@ from croupier.ports.log import (
     EventLog,
     Positions,
     entries_between,
+    is_trimmed,
     partition_of,
 )
 from croupier.ports.snapshots import (
@@ -75,5 +76,6 @@ __all__ = [
     "WrongRow",
     "already_in",
     "entries_between",
+    "is_trimmed",
     "partition_of",
 ]

@@ -80,3 +80,12 @@ def entries_between(
         if not entries:
             return
         positions |= {entry.partition: entry.offset + 1 for entry in entries}
+
+
+def is_trimmed(log: EventLog, topic: str) -> bool:
+    """Whether a topic no longer begins where it began, or all that was on it is gone."""
+    for partition, end in log.ends(topic).items():
+        first = log.read(topic, {partition: 0}, 1)
+        if (first[0].offset if first else end) > 1:  # the first offset is 0 or 1
+            return True
+    return False

@@ -21,6 +21,7 @@ from croupier.ports import (
     Late,
     Standing,
     entries_between,
+    is_trimmed,
 )
 from croupier.runners.imports import imported_in
 
@@ -70,8 +71,7 @@ class Replay:
 
     def whole(self) -> bool:
         """Whether the log still begins where it began: nothing has been trimmed away."""
-        firsts = (self._backends.log.read(topic, {}, 1) for topic in (EVENTS, OBSERVATIONS))
-        return all(not first or first[0].offset <= 1 for first in firsts)
+        return not any(is_trimmed(self._backends.log, topic) for topic in (EVENTS, OBSERVATIONS))
 
     def _imported(self) -> Iterator[Imported]:
         """Each imported row that learning has added, once; all that came before its watermark."""

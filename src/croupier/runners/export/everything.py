@@ -5,18 +5,21 @@ from typing import Any, NamedTuple
 
 from croupier.config.backends import Backends
 from croupier.core import codec
-from croupier.core.duration import DAY
 from croupier.core.records import ArmSet, Event, Funnel, Imported, Observation, TimedObservation
-from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, entries_between
+from croupier.ports import ARMS, EVENTS, FUNNELS, OBSERVATIONS, entries_between, is_trimmed
 from croupier.runners.declare import read_declarations
 from croupier.runners.export import log
-from croupier.runners.export.days import Files, Sheet, Span, Written, day_of
+from croupier.runners.export.days import Files, Sheet, Span, Written
+from croupier.runners.export.entries import export_entries
+from croupier.runners.export.log_days import LogDay, days_of, first_day
 from croupier.runners.export.snapshots import export_snapshots
 from croupier.runners.export.states import export_states
 
 _ENTRIES = 32
-WHAT = ("log", "observations", "states", "snapshots", "arms")
-"""What may be asked for: `log` is events and funnels, `observations` has imports beside it."""
+WHAT = ("log", "observations", "states", "snapshots", "arms", "entries")
+"""What may be asked for: `log` is events and funnels, `observations` has imports beside it.
+
+`entries` is the log itself, an archive that `replay` reads."""
 
 _TOPICS = {"log": (EVENTS, FUNNELS), "observations": (OBSERVATIONS,), "arms": (ARMS,)}
 
@@ -60,41 +63,27 @@ class Export:
             export_states(self._backends, self._declarations, self._wanted, self._span, self._files)
         if "snapshots" in what:
             export_snapshots(self._backends, self._wanted, self._span, self._files)
+        if "entries" in what:
+            export_entries(self._backends.log, self._span, self._files)
         return self._files.written
 
     def _topic(self, topic: str) -> None:
         """Day by day; the first that a trimmed log holds may not be whole."""
-        day = self._first_day(topic, 0)
-        trimmed = day if self._is_trimmed(topic) else None
-        while day is not None and day < self._span.until:
-            if day >= self._span.since:
-                self._day(topic, day, whole=day != trimmed)
-            day = self._first_day(topic, max(day + 1, self._span.since) * DAY)
-
-    def _day(self, topic: str, day: int, *, whole: bool) -> None:
         source = self._backends.log
-        start, end = source.since(topic, day * DAY), source.since(topic, (day + 1) * DAY)
-        with self._files.day(day, whole=whole) as tables:
-            for entries in entries_between(source, topic, start, end, _ENTRIES):
+        trimmed = first_day(source, topic, 0) if is_trimmed(source, topic) else None
+        for one in days_of(source, topic, self._span):
+            self._day(topic, one, whole=one.day != trimmed)
+
+    def _day(self, topic: str, one: LogDay, *, whole: bool) -> None:
+        source = self._backends.log
+        with self._files.day(one.day, whole=whole) as tables:
+            for entries in entries_between(source, topic, one.start, one.end, _ENTRIES):
                 for entry in entries:
                     for record in codec.decode_many(entry.payload):
                         kind, name = _KINDS.get(type(record)), _experiment(record)
                         if kind is not None and name in self._wanted:
                             for row in kind.rows(record, entry.stamp, self._names):
                                 tables.add(kind.sheet, name, row)
-
-    def _first_day(self, topic: str, stamp: int) -> int | None:
-        """The day of the first entry stamped at or after a time; None when there is none."""
-        source = self._backends.log
-        starts = source.since(topic, stamp)
-        found = [source.read(topic, {partition: at}, 1) for partition, at in starts.items()]
-        stamps = [entries[0].stamp for entries in found if entries]  # others may write meanwhile
-        return min((day_of(each) for each in stamps if each >= stamp), default=None)
-
-    def _is_trimmed(self, topic: str) -> bool:
-        source = self._backends.log
-        firsts = [source.read(topic, {partition: 0}, 1) for partition in source.ends(topic)]
-        return any(first[0].offset > 1 for first in firsts if first)
 
 
 def _experiment(record: Any) -> str:

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from croupier.adapters import parquet
 from croupier.config.archive import ENTRIES, with_archive
 from croupier.config.backends import Backends, open_backends
 from croupier.config.row_files import open_tables
@@ -138,6 +139,25 @@ def test_a_file_is_a_day_and_holds_what_is_stored(past: Path, data: Path) -> Non
     row = pq.read_table(path, partitioning=None).to_pylist()[0]
     assert round(row.pop("stamp").timestamp() * 1000) == first.stamp
     assert row == {"topic": EVENTS, "partition": 0, "offset": 1, "payload": first.payload}
+
+
+@pytest.mark.parametrize("bound", ["_BATCH", "_BATCH_BYTES"])
+def test_a_day_of_many_row_groups_is_read_as_one(
+    past: Path, tmp_path: Path, bound: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, bound, 3)
+    shutil.copytree(past.parent, tmp_path, dirs_exist_ok=True)
+    data = tmp_path / past.name
+    every = entries(open_backends(data, read_only=True))
+    archive(data)
+    assert pq.read_metadata(files(data)[0]).num_row_groups > 3
+    trim(data, every[len(every) // 2].stamp)
+    log = archived(data).log
+    assert log.read(EVENTS, {}, 10_000) == every
+    for each in every:
+        assert log.read(EVENTS, {0: each.offset}, 1) == [each]
+        first = next(one for one in every if one.stamp >= each.stamp)
+        assert log.since(EVENTS, each.stamp) == {0: first.offset}
 
 
 def test_a_gap_is_refused_with_file_and_offset(data: Path) -> None:

@@ -1,4 +1,4 @@
-"""The log's own entries as a table: an archive that replay reads where the log was trimmed."""
+"""The log's own entries as a table, which replay reads as an archive."""
 
 from collections.abc import Iterator
 from itertools import chain

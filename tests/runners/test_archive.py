@@ -29,6 +29,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with three days, an import, and a change of reward that is not filled yet."""
     data = tmp_path_factory.mktemp("past") / "croupier.db"
     with a_house(data, SINGLE) as house:
+        house.later(DAY + DAY // 2 - house.clock.now() % DAY)  # noon: no day ends by itself
         rows = [{"arm": "install", "n": 100, "reward_sum": 9, "at": "2026-01-01"}]
         house.post(f"/v1/experiments/{NAME}/import", rows, **{"idempotency-key": "k"})
         for day in range(3):
@@ -85,7 +86,7 @@ def test_wherever_the_log_is_trimmed_it_adds_up_to_the_same(past: Path, data: Pa
     expected = Replay(whole, read_declarations(whole.log)).rebuild()
     assert expected.whole
     stamps = sorted({each.stamp for each in every[EVENTS]})
-    for stamp in (*stamps[:: len(stamps) // 9], stamps[-1] + DAY):
+    for stamp in (*stamps[:: len(stamps) // 9 or 1], stamps[-1] + DAY):
         trim(data, stamp)
         backends = archived(data)
         assert {topic: entries(backends, topic) for topic in TOPICS} == every
@@ -150,7 +151,7 @@ def test_a_day_of_many_row_groups_is_read_as_one(
     data = tmp_path / past.name
     every = entries(open_backends(data, read_only=True))
     archive(data)
-    assert pq.read_metadata(files(data)[0]).num_row_groups > 3
+    assert pq.read_metadata(files(data)[0]).num_row_groups > 1
     trim(data, every[len(every) // 2].stamp)
     log = archived(data).log
     assert log.read(EVENTS, {}, 10_000) == every

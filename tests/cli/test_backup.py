@@ -88,6 +88,11 @@ def test_the_command_says_what_it_made(croupier: CommandLine, shop: Path) -> Non
     assert back.code == 0
     assert "restored, with its keys" in back.out
     assert "set aside" in back.out
+    croupier("restore", *words, "--from", shop / "backups" / "croupier.db")  # in the same second
+    aside = [
+        file for file in shop.glob("croupier.db.before-*") if file.suffix.startswith(".before")
+    ]
+    assert len(aside) == 2
     assert "the stored sums are what the log says" in croupier("replay", *words).out
 
 

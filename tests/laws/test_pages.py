@@ -76,6 +76,9 @@ def test_a_page_has_no_warnings_and_only_numbers(
     page = estimates(Known(Declaration(1, 1, 0, spec), arms, rows, watermark=4 * HOUR))
     assert all(map(math.isfinite, numbers(msgspec.to_builtins(page))))
     assert (page.verdict.regret or 0.0) <= most - least
+    for line in page.arms:
+        assert (line.mean.low or 0.0) >= min(least, 0.0)
+        assert (line.mean.high or 0.0) <= max(most, 0.0)
 
 
 def numbers(told: object) -> Iterator[float]:

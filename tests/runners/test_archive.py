@@ -270,3 +270,29 @@ def test_a_foreign_file_is_refused(data: Path, what: str) -> None:
         rewrite(path, rows.set_column(1, "partition", pa.array([1] * rows.num_rows)))
     with pytest.raises(UnusableError, match=r"\.parquet: "):
         entries(archived(data), "funnels" if what == "topic" else EVENTS)
+
+
+def test_what_was_trimmed_before_it_was_archived_is_told_and_spoils_no_file(data: Path) -> None:
+    """A day of three: the second was trimmed while nobody archived it; other topics are written."""
+    every = {topic: entries(open_backends(data, read_only=True), topic) for topic in TOPICS}
+    first, middle = files(data)[:2]
+    kept = pq.read_table(middle, partitioning=None)
+    for path in files(data)[2:]:
+        path.unlink()
+    rewrite(middle, kept.slice(0, 1))  # as it was archived early that day
+    for path in files(data, OBSERVATIONS):
+        path.unlink()
+    begin = kept["offset"][0].as_py()
+    trim(data, next(each.stamp for each in every[EVENTS] if each.offset == begin + 2))
+    left = open_backends(data, read_only=True).log.read(EVENTS, {}, 1)[0].offset
+    assert begin + 1 < left < begin + kept.num_rows
+    before = middle.read_bytes()
+    said = f"{middle}: ends with offset {begin}, and the log goes on with {left}: .* is lost. Move"
+    with pytest.raises(UnusableError, match=said):
+        archive(data)
+    assert middle.read_bytes() == before
+    assert files(data, OBSERVATIONS)
+    middle.unlink()
+    first.unlink()
+    archive(data)
+    assert entries(archived(data)) == [each for each in every[EVENTS] if each.offset >= left]

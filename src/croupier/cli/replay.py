@@ -77,7 +77,6 @@ def replay(
 
 
 def _opened(data: str, archive: Path | None, *, write: bool) -> "Backends":
-    from croupier.config.archive import with_archive
     from croupier.config.backends import data_file, open_backends
     from croupier.config.errors import ConfigError
 
@@ -86,10 +85,23 @@ def _opened(data: str, archive: Path | None, *, write: bool) -> "Backends":
         raise ConfigError(f"{file}: no such data file")
     backends = open_backends(file, read_only=not write)
     try:
-        return with_archive(backends, archive) if archive else backends
+        return _archived(backends, archive, write=write) if archive else backends
     except BaseException:
         backends.close()
         raise
+
+
+def _archived(backends: "Backends", archive: Path, *, write: bool) -> "Backends":
+    """The same with its archive; to write, that must reach back to where the log began."""
+    from croupier.config.archive import with_archive
+    from croupier.config.errors import ConfigError
+    from croupier.runners.declare import read_declarations
+    from croupier.runners.replay import Replay
+
+    found = with_archive(backends, archive)
+    if write and not Replay(found, read_declarations(found.log)).whole():
+        raise ConfigError(f"the log was trimmed{_missing(archive)}")
+    return found
 
 
 def _declared(config: Path | None, backends: "Backends", *, write: bool) -> "Declarations":

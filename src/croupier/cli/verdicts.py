@@ -81,7 +81,7 @@ def _report(page: Any) -> None:
 
     console = Console(highlight=False, markup=False)
     console.width = max(console.width, _WIDTH)  # a table that is cut says nothing
-    console.print(f"{page['name']}: {page['trials']:,} trials in {page['periods']:,} periods\n")
+    console.print(f"{page['name']}: {page['trials']:,} trials in {_periods(page)}\n")
     console.print(_table(page))
     held = page["holdout"]
     if held is not None:
@@ -92,7 +92,7 @@ def _report(page: Any) -> None:
     balance = page["balance_p"]
     shares = "not checked" if balance is None else f"p = {balance:.2g}"
     alarm = ", ALARM" if page["balance_alarm"] else ""
-    wider = f", variances are widened by {page['widened']:.2f}" if page["widened"] > 1 else ""
+    wider = f"; a lift's variance is widened by up to {page['widened']:.2f}" * (page["widened"] > 1)
     units = page.get("returning")
     returning = f", over groups of units: {units:.2f}" if units is not None else ""
     lifts = [held, *(arm["lift"] for arm in page["arms"])]
@@ -104,6 +104,10 @@ def _report(page: Any) -> None:
     console.print(
         f"dispersion over periods: {page['dispersion']:.2f}{returning}{wider}", style="dim"
     )
+
+
+def _periods(page: Any) -> str:
+    return f"{page['periods']:,} period{'s' * (page['periods'] != 1)}"
 
 
 def _table(page: Any) -> "Table":

@@ -1,6 +1,7 @@
 """Backups of one machine's state: the data file with its keys, there and back."""
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,11 +61,15 @@ def restore(backup: Path, data: Path, aside: str) -> Restored:
     """Put a backup in the place of `data`; what stood there is kept as `data` + `aside`.
 
     Keys are restored where the backup has some; else those that are there stay. There is no moment
-    without keys. Raises DataFileError or ConfigError.
+    without keys. A name that is taken is not taken again. Raises DataFileError or ConfigError.
     """
     if backup.exists() and data.exists() and backup.samefile(data):
         raise ConfigError(f"{backup}: is the data file itself, nothing is restored; name a backup")
-    saved, present = _read_keys(backup), _read_keys(data)
+    saved, present, name = _read_keys(backup), _read_keys(data), aside
+    for number in count(2):
+        if not any(data.with_name(f"{data.name}{aside}{each}").exists() for each in ("", KEYS)):
+            break
+        aside = f"{name}-{number}"
     moved = put_in_place(backup, data, aside)
     keys = _keys_of(data)
     if saved is not None and saved != present:

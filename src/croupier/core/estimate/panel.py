@@ -125,8 +125,11 @@ class Panel:
         still = self.draws.still
         x = [float(adaptive_mean(each.arm(place), still=still).value) for each in self.signals]
         doubt = float(self.doubt.variance(np.array(x))) if self.compared.arm(place).n.any() else 0.0
-        arm, positive = self.compared.arm(place), self.terms.positive
-        return adaptive_mean(arm, positive=positive, doubt=doubt, still=still)
+        arm, (least, most) = self.compared.arm(place), self.terms.bounds
+        found = adaptive_mean(arm, positive=self.terms.positive, doubt=doubt, still=still)
+        if doubt or not np.isfinite(found.high):
+            return found  # what was fitted, or is not known, may be anything
+        return found._replace(low=np.maximum(found.low, least), high=np.minimum(found.high, most))
 
     def _pair(
         self,

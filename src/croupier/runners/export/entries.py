@@ -26,15 +26,44 @@ ENTRIES_SHEET = Sheet(
 def export_entries(log: EventLog, span: Span, files: Files) -> None:
     """Every topic of a data file's log; nothing that an older file of a day holds is taken away.
 
-    Raises UnusableError where such a file is damaged, or is not of this log.
+    Raises UnusableError where such a file is damaged, is not of this log, or ends before what the
+    log still holds: it stays as it is, and all others are written first.
     """
-    for topic in TOPICS:
-        for one in days_of(log, topic, span):
-            path = files.path(ENTRIES_SHEET, one.day, topic)
-            with files.day(one.day) as tables:
-                for entry in _day(log, topic, one, path):
-                    row = (topic, entry.partition, entry.offset, entry.stamp, entry.payload)
-                    tables.add(ENTRIES_SHEET, topic, row)
+    wrong = [
+        reason
+        for topic in TOPICS
+        for one in days_of(log, topic, span)
+        if (reason := _export_day(log, topic, one, files))
+    ]
+    if wrong:
+        raise UnusableError("; ".join(wrong))
+
+
+def _export_day(log: EventLog, topic: str, one: LogDay, files: Files) -> str:
+    """One file; what is wrong with the one that is there, if anything is."""
+    path = files.path(ENTRIES_SHEET, one.day, topic)
+    try:
+        with files.day(one.day) as tables:
+            for entry in _without_gaps(_day(log, topic, one, path), path):
+                row = (topic, entry.partition, entry.offset, entry.stamp, entry.payload)
+                tables.add(ENTRIES_SHEET, topic, row)
+    except UnusableError as error:
+        return str(error)
+    return ""
+
+
+def _without_gaps(entries: Iterator[Entry], path: Path) -> Iterator[Entry]:
+    """The same; UnusableError where the log was trimmed before all of a day was archived."""
+    last = None
+    for entry in entries:
+        if last is not None and entry.offset != last + 1:
+            raise UnusableError(
+                f"{path}: ends with offset {last}, and the log goes on with {entry.offset}: what "
+                "was between was trimmed before it was archived, and is lost. Move the files of "
+                "this day and of earlier ones away, all topics, and export again"
+            )
+        yield entry
+        last = entry.offset
 
 
 def _day(log: EventLog, topic: str, one: LogDay, path: Path) -> Iterator[Entry]:

@@ -67,6 +67,13 @@ def test_a_name_is_quoted_and_asks_no_other_door(croupier: CommandLine, tmp_path
 SECRET = "swordfish"
 
 
+def importing(folder: Path) -> tuple[str | Path, ...]:
+    """The words of an import of one row."""
+    file = folder / "past.csv"
+    file.write_text("arm,n,reward_sum\ninstall,100,5\n")
+    return "import", "rewards", file, "--experiment", NAME
+
+
 @pytest.mark.parametrize(
     "server",
     [f"http://ana:{SECRET}@127.0.0.1:9", f"http://ana:{SECRET}@[::1", f"ftp://a:{SECRET}@h/"],
@@ -74,9 +81,7 @@ SECRET = "swordfish"
 def test_a_password_in_the_server_is_refused_and_not_repeated(
     croupier: CommandLine, tmp_path: Path, server: str
 ) -> None:
-    file = tmp_path / "past.csv"
-    file.write_text("arm,n,reward_sum\ninstall,100,5\n")
-    imported = ("import", "rewards", file, "--experiment", NAME)
+    imported = importing(tmp_path)
     estimated = ("estimates", NAME)
     for command in (("arms", NAME), ("audit",), estimated, imported):
         found = croupier(*command, "--server", server)
@@ -89,9 +94,7 @@ def test_a_password_in_the_server_is_refused_and_not_repeated(
 def test_a_key_that_cannot_be_one_is_refused_unread(
     croupier: CommandLine, tmp_path: Path, key: str
 ) -> None:
-    file = tmp_path / "past.csv"
-    file.write_text("arm,n,reward_sum\ninstall,100,5\n")
-    imported = ("import", "rewards", file, "--experiment", NAME)
+    imported = importing(tmp_path)
     for command in (("arms", NAME), imported):
         found = croupier(*command, "--api-key", key)
         assert (found.code, key in found.err) == (2, False)

@@ -6,6 +6,7 @@ from types import ModuleType
 
 from croupier.config.backends import Backends
 from croupier.config.errors import ConfigError
+from croupier.config.row_files import parquet_there
 from croupier.ports import Entry
 
 ENTRIES = "entries"
@@ -33,10 +34,6 @@ def read_archived(path: Path, topic: str) -> Iterator[Entry]:
 
 
 def _archive() -> ModuleType:
-    try:
+    with parquet_there():
         from croupier.adapters import archive  # noqa: PLC0415 - pyarrow is an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"Parquet needs {error.name}, which is not installed: pip install 'croupier[parquet]'"
-        ) from None
     return archive

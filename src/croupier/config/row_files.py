@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -94,11 +95,18 @@ def _text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _parquet() -> ModuleType:
+@contextmanager
+def parquet_there() -> Iterator[None]:
+    """While what reads or writes Parquet is imported; ConfigError says how to install it."""
     try:
-        from croupier.adapters import parquet  # noqa: PLC0415 - pyarrow is an extra
+        yield
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"Parquet needs {error.name}, which is not installed: pip install 'croupier[parquet]'"
         ) from None
+
+
+def _parquet() -> ModuleType:
+    with parquet_there():
+        from croupier.adapters import parquet  # noqa: PLC0415 - pyarrow is an extra
     return parquet

@@ -80,11 +80,15 @@ class ArchivedLog:
 
     def _archived(self, topic: str, offset: int) -> list[Entry]:
         """The entries from an offset to the end of its stretch; none behind the archive."""
-        stretches = self._stretches[topic]
-        stretch = stretches[bisect_right(stretches, offset, key=lambda each: each.first) - 1]
+        stretch = self._stretch(topic, offset)
         if offset >= stretch.end:
             return []
         return self._entries(stretch)[offset - stretch.first :]
+
+    def _stretch(self, topic: str, offset: int) -> Stretch:
+        """The last that begins at this offset or before."""
+        stretches = self._stretches[topic]
+        return stretches[bisect_right(stretches, offset, key=lambda each: each.first) - 1]
 
     def _entries(self, stretch: Stretch) -> list[Entry]:
         """Read as often as readers come back to it, but not entry by entry."""
@@ -94,9 +98,7 @@ class ArchivedLog:
         return held[1]
 
     def _must_equal(self, topic: str, entry: Entry) -> None:
-        stretches = self._stretches[topic]
-        place = bisect_right(stretches, entry.offset, key=lambda each: each.first) - 1
-        stretch = stretches[place]
+        stretch = self._stretch(topic, entry.offset)
         if self._entries(stretch)[entry.offset - stretch.first] != entry:
             raise UnusableError(
                 f"{stretch.path}: offset {entry.offset} is not what the log holds there: {_FOREIGN}"

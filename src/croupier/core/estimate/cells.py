@@ -69,9 +69,16 @@ class Cells(NamedTuple):
         >>> Cells.by_slot(rows, [("policy", 0)]).r.ravel().tolist()
         [1.0, 2.0, 0.0]
         """
-        periods = cls.periods(rows, columns)
-        by_slot = sorted(range(len(periods)), key=lambda line: periods[line][::-1])
-        return cls.of(rows, columns).lines(by_slot)
+        return cls.of(rows, columns).lines(cls.slot_by_slot(cls.periods(rows, columns)))
+
+    @staticmethod
+    def slot_by_slot(periods: Sequence[tuple[int, int]]) -> list[int]:
+        """The lines of `periods` in the order in which `by_slot` has them.
+
+        >>> Cells.slot_by_slot([(0, 0), (0, 1), (9, 0)])
+        [0, 2, 1]
+        """
+        return sorted(range(len(periods)), key=lambda line: periods[line][::-1])
 
     @classmethod
     def by_group(cls, rows: Mapping[StateKey, Sums], columns: Sequence[tuple[str, int]]) -> Self:

@@ -2,11 +2,9 @@
 
 import math
 
-from croupier.core.arms.table import HOURLY_FOR
-from croupier.core.duration import DAY
+from croupier.core.absences import Away
 from croupier.core.estimate.balance import Balance, balance
 from croupier.core.estimate.cells import Cells
-from croupier.core.estimate.offers import offered
 from croupier.core.estimate.panel import Panel
 
 
@@ -14,13 +12,9 @@ def checked(panel: Panel) -> Balance | None:
     """The check by period; None where a trial need not be a decision."""
     if panel.slots > 1 or not panel.periods:
         return None
-    starts, watermark = [start for start, _ in panel.periods], panel.known.watermark
-    length = panel.known.declaration.spec.period
-    ends = [s + (DAY if s + DAY + HOURLY_FOR <= watermark else length) for s in starts]
-    numbers = [arm.number for arm in panel.arms]
-    out = [(arm, since, math.inf) for arm, since in panel.barred.items()]
-    out += panel.known.snapshot.freed if panel.known.snapshot else ()
-    there = offered(starts, ends, numbers, panel.known.history, out)
+    out = [Away(arm, since, math.inf) for arm, since in panel.barred.items()]
+    out += [Away(*each) for each in panel.known.snapshot.freed] if panel.known.snapshot else ()
+    there = panel.there([start for start, _ in panel.periods], out)
     groups = panel.groups.arms(slice(len(panel.arms))) if panel.grouped else None
     shown = panel.policy.without(panel.imported)
     return balance(shown, there, groups=groups, least=_least(panel, shown))

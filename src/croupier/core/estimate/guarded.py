@@ -3,8 +3,6 @@
 import msgspec
 import numpy as np
 
-from croupier.core.absences import Absences
-from croupier.core.arms.panels import FloatArray
 from croupier.core.barred import Barred, kept_out
 from croupier.core.estimate.barring import comparisons
 from croupier.core.estimate.cells import Cells
@@ -12,7 +10,6 @@ from croupier.core.estimate.contrast import Between
 from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.guardrail import Against, Judged, Kept, compare, judge
 from croupier.core.estimate.lift import Interval, number
-from croupier.core.estimate.offers import Offers
 from croupier.core.estimate.panel import Panel
 from croupier.core.estimate.returning import side
 from croupier.core.guardrail import Guardrail, Worse
@@ -65,7 +62,8 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
     groups = Cells.by_group(panel.rows, strata) if panel.grouped else None
     shared = comparisons(count - len(panel.default), len(spec.guardrails))
     arms = groups.arms(slice(count)) if groups else None
-    there = _there(panel, Cells.periods(panel.rows, strata))
+    periods = Cells.periods(panel.rows, strata)
+    there = panel.there([periods[line][0] for line in Cells.slot_by_slot(periods)])
     judged = judge(cells, panel.default, declared, shared, arms, there)
     snapshot = panel.known.snapshot
     barred = kept_out(snapshot.barred if snapshot else (), panel.known.arms)
@@ -92,16 +90,6 @@ def _guardrail(panel: Panel, name: str, declared: Guardrail) -> GuardrailEstimat
     mean = _mean(cells.arms(panel.default).together())
     held = over if held_out.n.sum() else None
     return GuardrailEstimate(name, declared.margin, declared.worse, mean, lines, held)
-
-
-def _there(panel: Panel, periods: list[tuple[int, int]]) -> FloatArray:
-    """In which periods, slot by slot, each arm could be shown from start to end."""
-    known, away = panel.known, Absences()
-    for one in known.history:
-        away.take(one)
-    offers = Offers(away.spells(), known.declaration.spec.period, known.watermark)
-    starts = [start for start, slot in sorted(periods, key=lambda each: each[::-1])]
-    return offers.whole(starts, [arm.number for arm in panel.arms])
 
 
 def _line(name: str, cells: Cells, judged: Judged, place: int, barred: Barred | None) -> Guarded:

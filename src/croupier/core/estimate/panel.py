@@ -6,7 +6,9 @@ from functools import cached_property
 import msgspec
 import numpy as np
 
+from croupier.core.absences import Absences, Away
 from croupier.core.arms.design_effect import pooled
+from croupier.core.arms.panels import FloatArray
 from croupier.core.arms.sums import StateKey, Sums
 from croupier.core.barred import in_play
 from croupier.core.estimate.adaptive import adaptive_mean
@@ -16,6 +18,7 @@ from croupier.core.estimate.contrast import Between
 from croupier.core.estimate.doubted import Doubted
 from croupier.core.estimate.draws import Draws
 from croupier.core.estimate.lift import Interval, Lift, Terms
+from croupier.core.estimate.offers import Offers
 from croupier.core.estimate.pair import Pair
 from croupier.core.estimate.returning import side
 from croupier.core.estimate.spread import spread
@@ -45,13 +48,14 @@ class Panel:
         spec, version = known.declaration.spec, known.declaration.reward_version
         rows = {key: sums for key, sums in known.rows.items() if key.reward_version == version}
         strata = [(s, arm.number) for s in ("policy", "holdout", IMPORTED) for arm in self.arms]
-        self.rows, both, count = rows, Cells.of(rows, strata), len(self.arms)
-        self.periods = Cells.periods(rows, strata)
-        self.policy = both.arms(slice(count))
-        self.imported = both.arms(slice(2 * count, None))
+        self.rows, count = rows, len(self.arms)
         kinds = [f":{signal_column(kind)}" for kind in spec.signals]
         shown = [(f"{s}{of}", arm) for of in ("", *kinds) for s, arm in strata[: 2 * count]]
-        compared = Cells.by_slot(rows, [*shown, *strata[2 * count :]])
+        columns = [*shown, *strata[2 * count :]]
+        self.periods, both = Cells.periods(rows, columns), Cells.of(rows, columns)
+        self.policy = both.arms(slice(count))
+        self.imported = both.arms(slice(len(shown), None))
+        compared = both.lines(Cells.slot_by_slot(self.periods))
         imported = compared.arms(slice(len(shown), None))
         self.compared, *self.signals = (
             compared.arms(slice(first, first + 2 * count))
@@ -93,6 +97,18 @@ class Panel:
         """The places of arms that are active, and did not break a guardrail."""
         numbers = {arm.number for arm in in_play(self.known.arms, self.barred)}
         return frozenset(place for place, arm in enumerate(self.arms) if arm.number in numbers)
+
+    def there(self, starts: Sequence[int], out: Sequence[Away] = ()) -> FloatArray:
+        """1 where an arm could be shown from a period's start to its end, else 0, shape (T, K).
+
+        By the history of the arms, and not while it was `out`.
+        """
+        known, away = self.known, Absences()
+        for one in known.history:
+            away.take(one)
+        spells = [*away.spells(), *out]
+        offers = Offers(spells, known.declaration.spec.period, known.watermark)
+        return offers.whole(starts, [arm.number for arm in self.arms])
 
     @property
     def slots(self) -> int:
